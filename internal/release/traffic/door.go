@@ -1,0 +1,78 @@
+package traffic
+
+import (
+	"errors"
+	"log"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+)
+
+// door is the http.Handler of one listener: it finds the app and hands the
+// request to an exchange.
+type door struct {
+	listener Listener
+	router   *router
+	buffers  *bufferPool
+	errors   *log.Logger
+}
+
+// ServeHTTP implements http.Handler.
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodConnect {
+		http.Error(w, "CONNECT is not served here", http.StatusMethodNotAllowed)
+		return
+	}
+	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+		// Other protocols, h2c above all, would be a tunnel past the edge's rules.
+		// A server may ignore an offer to upgrade (RFC 9110 section 7.8).
+		r.Header.Del("Upgrade")
+	}
+	host := hostname(r.Host)
+	t, unit, err := d.router.claim(d.listener, host)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), unit: unit, first: t.version}
+	x.hold(t)
+	defer x.end()
+	proxy := httputil.ReverseProxy{
+		Rewrite: rewrite, Transport: x, BufferPool: d.buffers,
+		ErrorHandler: x.unanswered, ErrorLog: d.errors,
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+// refuse answers a request that no app gets.
+func refuse(w http.ResponseWriter, err error) {
+	if errors.Is(err, errNoTable) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	http.Error(w, err.Error(), http.StatusNotFound)
+}
+
+// bufferSize is what ReverseProxy copies responses with.
+const bufferSize = 32 << 10
+
+// bufferPool implements httputil.BufferPool. Arrays are pooled by pointer, so
+// that a slice header is not allocated with every request.
+type bufferPool struct {
+	pool sync.Pool
+}
+
+func (p *bufferPool) Get() []byte {
+	if b, ok := p.pool.Get().(*[bufferSize]byte); ok {
+		return b[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+func (p *bufferPool) Put(b []byte) {
+	if len(b) == bufferSize {
+		p.pool.Put((*[bufferSize]byte)(b))
+	}
+}

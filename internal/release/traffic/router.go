@@ -1,0 +1,244 @@
+package traffic
+
+import (
+	"errors"
+	"sync"
+	"time"
+)
+
+var (
+	errNoTable = errors.New("no route table yet")
+	errNoRoute = errors.New("no app answers for this host")
+)
+
+// router knows which version takes the next request. claim reads it, swap
+// changes it; whatever was claimed before a swap is in flight where drain sees
+// it, and nothing is claimed from an old table after one.
+type router struct {
+	clock    func() time.Duration // monotonic
+	draw     func() float64       // uniform in [0, 1), independent each time
+	recorder *Recorder
+
+	mu      sync.RWMutex
+	version uint64 // of the table, 0 before the first
+	hosts   map[Listener]map[string]*route
+	apps    map[appKey]*app
+}
+
+// appKey names an app on a listener. What an app does in staging has nothing to
+// do with what it does in production, so they share no counters.
+type appKey struct {
+	listener Listener
+	name     string
+}
+
+// app is what the router remembers of an app from table to table.
+type app struct {
+	route    *route              // nil when the table does not name it
+	versions map[string]*version // by label
+}
+
+// route is a Route in force.
+type route struct {
+	Route
+	stable, canary *target
+	weight         float64       // in force: Weight, or 0 since the lease lapsed
+	deadline       time.Duration // of the lease, on the router's clock
+	lapsed         bool
+}
+
+func newRouter(clock func() time.Duration, draw func() float64) *router {
+	return &router{
+		clock: clock, draw: draw, recorder: NewRecorder(clock),
+		apps: make(map[appKey]*app),
+	}
+}
+
+// claim draws the version for one request and counts the request as in flight
+// on it, and as a unit where that is wanted. The caller gives the target back
+// with release and scores the unit.
+func (r *router) claim(l Listener, host string) (*target, Unit, error) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	to := r.hosts[l][host]
+	if to == nil && r.version == 0 {
+		return nil, Unit{}, errNoTable
+	}
+	if to == nil {
+		return nil, Unit{}, errNoRoute
+	}
+	chosen, canary := to.stable, false
+	if to.canary != nil && r.draw() < to.weight {
+		chosen, canary = to.canary, true
+	}
+	var unit Unit
+	if to.canary != nil && l == Production {
+		unit = r.recorder.Claim(Key{App: to.App, Route: to.Version, Weight: to.weight}, canary)
+	}
+	chosen.version.inFlight.Add(1)
+	return chosen, unit, nil
+}
+
+// claimStable claims the stable version for a request that could not reach its
+// own; nil when there is no other. It looks at the table in force now: the
+// stable version of the request's own table may be gone by this time.
+func (r *router) claimStable(l Listener, host string, own *version) *target {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	to := r.hosts[l][host]
+	if to == nil || to.stable.version == own {
+		return nil
+	}
+	to.stable.version.inFlight.Add(1)
+	return to.stable
+}
+
+// release ends a claim.
+func (t *target) release() { t.version.inFlight.Add(-1) }
+
+// swap puts a table in force. When it returns, every request is either counted
+// as in flight on its version or will be claimed from the new table.
+func (r *router) swap(t Table) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock()
+	routes := make(map[appKey]*route, len(t.Routes))
+	hosts := map[Listener]map[string]*route{Production: {}, Staging: {}}
+	for _, spec := range t.Routes {
+		to := r.prepare(spec, now)
+		routes[appKey{spec.Listener, spec.App}] = to
+		for _, h := range spec.Hosts {
+			hosts[spec.Listener][hostname(h)] = to
+		}
+	}
+	for key, a := range r.apps {
+		a.replace(routes[key])
+		if a.route == nil && len(a.versions) == 0 {
+			delete(r.apps, key)
+		}
+	}
+	r.version, r.hosts = t.Version, hosts
+}
+
+// prepare makes a route of its specification. A lease that lapsed stays lapsed
+// until the route has another version.
+func (r *router) prepare(spec Route, now time.Duration) *route {
+	key := appKey{spec.Listener, spec.App}
+	a := r.apps[key]
+	if a == nil {
+		a = &app{versions: make(map[string]*version)}
+		r.apps[key] = a
+	}
+	to := &route{Route: spec, weight: spec.Weight, deadline: now + spec.Lease.Std()}
+	to.stable, to.canary = a.target(spec.Stable), a.target(spec.Canary)
+	if a.route != nil && a.route.Version == spec.Version && a.route.lapsed {
+		to.lapse()
+	}
+	return to
+}
+
+// target returns the live form of t, with the version's counters if there are any.
+func (a *app) target(t *Target) *target {
+	if t == nil {
+		return nil
+	}
+	v := a.versions[t.Label]
+	if v == nil {
+		v = newVersion(t.Label)
+		a.versions[t.Label] = v
+	}
+	return &target{version: v, addresses: t.Addresses}
+}
+
+// replace puts the next route, or nil, in the place of the app's present one.
+// A version that leaves the route is kept for its totals until the app's next
+// change, and in any case as long as a request is on it.
+func (a *app) replace(next *route) {
+	changed := next == nil || a.route == nil || a.route.Version != next.Version
+	a.route = next
+	for label, v := range a.versions {
+		switch {
+		case next.names(v):
+			v.retired = false
+		case !v.retired:
+			v.retired = true
+			v.transport.CloseIdleConnections()
+		case changed && v.inFlight.Load() == 0:
+			delete(a.versions, label)
+		}
+	}
+}
+
+// disconnect closes the idle connections to all versions.
+func (r *router) disconnect() {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, a := range r.apps {
+		for _, v := range a.versions {
+			v.transport.CloseIdleConnections()
+		}
+	}
+}
+
+func (to *route) names(v *version) bool {
+	return to != nil && (to.stable.version == v || to.canary != nil && to.canary.version == v)
+}
+
+// renew starts the leases of the table in force again. It does not bring the
+// weight of one that lapsed back.
+func (r *router) renew() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock()
+	for _, a := range r.apps {
+		if a.route != nil {
+			a.route.deadline = now + a.route.Lease.Std()
+		}
+	}
+}
+
+// lapseDue puts the routes whose lease ran out back on their stable version and
+// returns them. It must be called before a table is put, which starts the leases
+// again.
+func (r *router) lapseDue() []Route {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.clock()
+	var lapsed []Route
+	for _, a := range r.apps {
+		to := a.route
+		if to != nil && to.Lease > 0 && to.canary != nil && !to.lapsed && now >= to.deadline {
+			to.lapse()
+			lapsed = append(lapsed, to.Route)
+		}
+	}
+	return lapsed
+}
+
+// lapsed returns the routes whose lease has run out.
+func (r *router) lapsed() []lapse {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var all []lapse
+	for key, a := range r.apps {
+		if a.route != nil && a.route.lapsed {
+			all = append(all, lapse{App: key.name, Listener: key.listener, Route: a.route.Version})
+		}
+	}
+	return all
+}
+
+// restore lets the leases that had lapsed before the edge was started be lapsed.
+func (r *router) restore(lapsed []lapse) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range lapsed {
+		a := r.apps[appKey{l.Listener, l.App}]
+		if a != nil && a.route != nil && a.route.Version == l.Route {
+			a.route.lapse()
+		}
+	}
+}
+
+// lapse takes the canary's weight back, for as long as the route has this version.
+func (to *route) lapse() { to.lapsed, to.weight = true, 0 }

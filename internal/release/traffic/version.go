@@ -1,0 +1,44 @@
+package traffic
+
+import (
+	"net/http"
+	"sync/atomic"
+)
+
+// version is one version of an app on one listener: its connections and its
+// totals. It outlives the tables that name it, because its label is its
+// identity, and stays while requests are on it.
+type version struct {
+	label     string
+	transport *http.Transport
+	retired   bool // no route names it; guarded by the router's lock
+
+	turn     atomic.Uint64 // whose turn it is among the addresses
+	inFlight atomic.Int64  // claims that have not been released
+	requests atomic.Uint64 // first attempts with an outcome
+	failed   atomic.Uint64 // those that failed
+	bytes    atomic.Uint64 // response bodies
+	codes    [10]atomic.Uint64
+	latency  histogram // of first attempts, from the claim to the outcome
+}
+
+func newVersion(label string) *version {
+	return &version{label: label, transport: newTransport()}
+}
+
+// target is a version as one route names it.
+type target struct {
+	version   *version
+	addresses []string
+}
+
+// turn returns the index of the address whose turn it is.
+func (t *target) turn() int {
+	if len(t.addresses) == 1 {
+		return 0
+	}
+	return int(t.version.turn.Add(1) % uint64(len(t.addresses)))
+}
+
+// address returns the address at index i, counted round and round.
+func (t *target) address(i int) string { return t.addresses[i%len(t.addresses)] }
