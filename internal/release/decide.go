@@ -1,0 +1,266 @@
+package release
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+)
+
+// World is what a decision knows beside the journal.
+type World struct {
+	Elapsed   time.Duration     // running time of the release under way
+	Instances map[string]Health // by release; nil when nobody looked
+}
+
+// Health is how the production instance of a release is.
+type Health struct {
+	Ready    bool
+	Restarts int
+	Reason   string // why it is not well, for people
+}
+
+// Decide returns the event to append next, or nil when there is nothing to do
+// before something happens. An Acting event is to be acted on once it is
+// written. Decide changes nothing and depends on nothing but its arguments.
+func (a *App) Decide(w World) *Event {
+	if e := a.tidy(); e != nil {
+		return e
+	}
+	if a.busy() {
+		return nil
+	}
+	if e := a.heal(w); e != nil {
+		return e
+	}
+	if r := a.current(); r != nil {
+		return a.advance(r, w)
+	}
+	if a.Removing {
+		return a.remove()
+	}
+	return nil
+}
+
+// busy says whether an action is under way that others have to wait for. The
+// end of an old instance, which may drain for long, is none.
+func (a *App) busy() bool {
+	for _, action := range a.Pending {
+		if action.Kind != Stop {
+			return true
+		}
+	}
+	return false
+}
+
+// tidy stops one instance that neither has traffic nor will have any.
+func (a *App) tidy() *Event {
+	for _, id := range slices.Sorted(maps.Keys(a.Running)) {
+		wanted := id == a.Routing.Stable || id == a.Routing.Canary || id == a.Current
+		if !wanted && !a.stopping(id) {
+			return act(Action{Kind: Stop, Release: id})
+		}
+	}
+	return nil
+}
+
+func (a *App) stopping(id string) bool {
+	for _, action := range a.Pending {
+		if action.Kind == Stop && action.Release == id {
+			return true
+		}
+	}
+	return false
+}
+
+// heal starts the instance of the live release again when it is gone.
+func (a *App) heal(w World) *Event {
+	id := a.Routing.Stable
+	if id == "" || w.Instances == nil || !a.Running[id] {
+		return nil
+	}
+	if _, there := w.Instances[id]; there {
+		return nil
+	}
+	return act(Action{Kind: Start, Release: id})
+}
+
+func (a *App) remove() *Event {
+	if a.Routing != (Routing{}) {
+		return act(Action{Kind: Route, Routing: &Routing{}})
+	}
+	if len(a.Running) > 0 {
+		return nil
+	}
+	return &Event{Kind: Removed}
+}
+
+// advance moves the release under way by one event.
+func (a *App) advance(r *Release, w World) *Event {
+	switch {
+	case r.Stop != nil:
+		return a.takeBack(r)
+	case r.failure != "":
+		return end(r, Rejected, r.failure)
+	case a.Live == r.ID:
+		return end(r, Live, "")
+	}
+	switch r.Phase {
+	case PhaseSubmitted:
+		if r.BackFrom != "" {
+			return act(Action{Kind: Start, Release: r.ID})
+		}
+		return act(Action{Kind: Prove, Release: r.ID})
+	case PhaseVerified:
+		if r.gated(BeforeCanary) {
+			return nil
+		}
+		return act(Action{Kind: Start, Release: r.ID})
+	case PhaseStarted:
+		return a.admit(r)
+	case PhaseCanary, PhaseBaking:
+		return a.watch(r, w)
+	default:
+		return nil
+	}
+}
+
+// admit sends a started release its first traffic: all of it when there is
+// nothing to compare with, or when it is a version that was live before.
+func (a *App) admit(r *Release) *Event {
+	if a.Live != "" && r.BackFrom == "" {
+		return a.step(r, 1)
+	}
+	if r.gated(BeforeLive) {
+		return nil
+	}
+	return a.promote(r)
+}
+
+func (a *App) step(r *Release, step int) *Event {
+	routing := Routing{Stable: a.Live, Canary: r.ID, Weight: r.weight(step)}
+	return act(Action{Kind: Route, Release: r.ID, Routing: &routing, Step: step})
+}
+
+func (a *App) promote(r *Release) *Event {
+	return act(Action{Kind: Route, Release: r.ID, Routing: &Routing{Stable: r.ID}})
+}
+
+// takeBack ends a release: its traffic first, then its name.
+func (a *App) takeBack(r *Release) *Event {
+	if a.Routing.Canary == r.ID {
+		return act(Action{Kind: Route, Release: r.ID, Routing: &Routing{Stable: a.Live}})
+	}
+	return end(r, r.Stop.Outcome, r.Stop.Reason)
+}
+
+// watch looks after a release that has traffic.
+func (a *App) watch(r *Release, w World) *Event {
+	if reason := r.broken(w); reason != "" {
+		return &Event{Kind: Stopped, Release: r.ID, Outcome: RolledBack, Reason: reason, Verdict: r.Verdict}
+	}
+	if r.reenter {
+		if r.lapses > 1 {
+			return hold(r, "control was silent for longer than the lease, twice")
+		}
+		return a.step(r, r.Step)
+	}
+	if r.Held != "" && !r.waived {
+		return nil
+	}
+	if r.Phase == PhaseBaking {
+		return a.bake(r, w)
+	}
+	if r.waived {
+		return a.beyond(r)
+	}
+	if r.atLastGate() && r.gated(BeforeLive) {
+		return nil
+	}
+	if since(w, r.begun) >= r.Plan.Release.Deadline.Std() {
+		return a.deadline(r)
+	}
+	if since(w, r.entered) < r.Plan.Release.Dwell.Std() || r.units < StepUnits {
+		return nil
+	}
+	if r.Step < r.bakeStep()-1 {
+		return a.step(r, r.Step+1)
+	}
+	if !r.proved() {
+		return nil
+	}
+	return a.beyond(r)
+}
+
+// broken says why the new version has to go at once, "" when it need not.
+func (r *Release) broken(w World) string {
+	if v := r.Verdict; v != nil && v.Kind == analysis.Worse {
+		return fmt.Sprintf("worse than the live version: E = %.4g reached %.4g, canary %d of %d failed, live %d of %d",
+			v.E, v.Bound, v.Canary.Errors(), v.Canary.Total(), v.Stable.Errors(), v.Stable.Total())
+	}
+	if w.Instances == nil {
+		return ""
+	}
+	health, there := w.Instances[r.ID]
+	switch {
+	case !there:
+		return "its instance is gone"
+	case health.Restarts > 0:
+		return "its instance ended: " + health.Reason
+	case !health.Ready:
+		return "its instance is not well: " + health.Reason
+	}
+	return ""
+}
+
+// beyond leaves the last step: to the bake, or to the end where there is none.
+func (a *App) beyond(r *Release) *Event {
+	if r.Plan.Release.Bake == 0 {
+		return a.promote(r)
+	}
+	return a.step(r, r.bakeStep())
+}
+
+func (a *App) bake(r *Release, w World) *Event {
+	if since(w, r.entered) < r.Plan.Release.Bake.Std() {
+		return nil
+	}
+	return a.promote(r)
+}
+
+// deadline applies the policy. No data is never good data: without any scored
+// request it always holds.
+func (a *App) deadline(r *Release) *Event {
+	if r.total == 0 {
+		return hold(r, "no traffic reached the new version before the deadline")
+	}
+	switch r.Plan.Release.Undecided {
+	case Rollback:
+		return &Event{
+			Kind: Stopped, Release: r.ID, Outcome: RolledBack, Verdict: r.Verdict,
+			Reason: "undecided at the deadline, and the policy is to roll back",
+		}
+	case Promote:
+		return a.beyond(r)
+	default:
+		return hold(r, "undecided at the deadline")
+	}
+}
+
+func since(w World, start int64) time.Duration {
+	return w.Elapsed - time.Duration(start)*time.Millisecond
+}
+
+func act(action Action) *Event {
+	return &Event{Kind: Acting, Release: action.Release, Action: &action}
+}
+
+func hold(r *Release, reason string) *Event {
+	return &Event{Kind: Held, Release: r.ID, Reason: reason, Verdict: r.Verdict}
+}
+
+func end(r *Release, outcome Outcome, reason string) *Event {
+	return &Event{Kind: Ended, Release: r.ID, Outcome: outcome, Reason: reason, Verdict: r.Verdict}
+}

@@ -1,0 +1,337 @@
+package release
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+)
+
+// The machine's rhythm: how often cohorts are fetched during a canary, how
+// often instances are looked at, and how long it waits after something failed.
+const (
+	tick        = 250 * time.Millisecond
+	lookEvery   = 500 * time.Millisecond
+	firstPause  = 200 * time.Millisecond
+	longestWait = 30 * time.Second
+)
+
+// machine drives one app: it appends what Decide wants, acts, and appends what
+// came of it. Its loop is the only writer of the app's state.
+type machine struct {
+	deps     Deps
+	log      *slog.Logger
+	app      *App
+	asks     chan ask
+	results  chan outcome
+	shown    atomic.Pointer[View]
+	changed  func()
+	clock    stopwatch
+	pause    time.Duration
+	until    time.Time
+	looked   time.Time
+	cancels  map[int64]context.CancelFunc
+	underway sync.WaitGroup
+}
+
+// ask is what somebody wants of the app: do runs in the machine's loop.
+type ask struct {
+	do    func(ctx context.Context) error
+	reply chan error
+}
+
+// outcome is what came of an action.
+type outcome struct {
+	at     int64
+	action Action
+	result Result
+}
+
+func newMachine(app *App, deps Deps, changed func()) *machine {
+	m := &machine{
+		deps: deps, log: deps.Log.With("app", app.Name), app: app, changed: changed,
+		asks: make(chan ask), results: make(chan outcome), cancels: map[int64]context.CancelFunc{},
+	}
+	m.show()
+	return m
+}
+
+// run goes on where the journal ends, until ctx does.
+func (m *machine) run(ctx context.Context) {
+	defer m.underway.Wait()
+	if r := m.app.current(); r != nil {
+		m.clock.start(r.Elapsed)
+	}
+	for at, action := range m.app.Pending {
+		m.launch(ctx, at, action)
+	}
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	var world World
+	for ctx.Err() == nil {
+		m.settle(ctx, world)
+		world = World{}
+		select {
+		case <-ctx.Done():
+		case a := <-m.asks:
+			a.reply <- a.do(ctx)
+		case o := <-m.results:
+			m.finish(ctx, o)
+		case <-ticker.C:
+			m.count(ctx)
+			world = m.look(ctx)
+		}
+	}
+}
+
+// settle decides until there is nothing left to decide.
+func (m *machine) settle(ctx context.Context, world World) {
+	for ctx.Err() == nil && !time.Now().Before(m.until) {
+		world.Elapsed = m.clock.elapsed()
+		event := m.app.Decide(world)
+		if event == nil {
+			return
+		}
+		world.Instances = nil
+		if err := m.record(ctx, event); err != nil {
+			m.log.Error("journal refused an entry", "kind", event.Kind, "error", err)
+			m.wait()
+			return
+		}
+		if event.Kind == Acting {
+			m.launch(ctx, event.Index, *event.Action)
+		}
+	}
+}
+
+// record appends an event and folds it. Nothing changes when that fails.
+func (m *machine) record(ctx context.Context, event *Event) error {
+	event.App = m.app.Name
+	if event.Actor == "" {
+		event.Actor = "davit"
+	}
+	if m.app.Current != "" {
+		event.Elapsed = m.clock.elapsed().Milliseconds()
+	}
+	entry, err := event.Entry()
+	if err != nil {
+		return err
+	}
+	entry, err = m.deps.Journal.Append(ctx, entry)
+	if err != nil {
+		return err
+	}
+	event.Index, event.Time = entry.Index, entry.Time
+	if err := m.app.Next(*event); err != nil {
+		return err
+	}
+	if event.Kind == Submitted {
+		m.clock.start(0)
+	}
+	m.show()
+	return nil
+}
+
+func (m *machine) show() {
+	v := m.app.view()
+	m.shown.Store(&v)
+	m.changed()
+}
+
+// launch acts beside the loop, so that people are heard meanwhile. When control
+// ends first, nothing is journaled and the action is done again.
+func (m *machine) launch(ctx context.Context, at int64, action Action) {
+	acting, cancel := context.WithCancel(ctx)
+	m.cancels[at] = cancel
+	job := m.prepare(at, action)
+	m.underway.Go(func() {
+		defer cancel()
+		result := job(acting)
+		if acting.Err() != nil {
+			result = Result{Canceled: true}
+		}
+		m.deliver(ctx, outcome{at: at, action: action, result: result})
+	})
+}
+
+func (m *machine) deliver(ctx context.Context, o outcome) {
+	select {
+	case m.results <- o:
+	case <-ctx.Done():
+	}
+}
+
+// interrupt cancels what is being done for a release that shall not go on.
+func (m *machine) interrupt(release string) {
+	for at, action := range m.app.Pending {
+		if action.Release == release && (action.Kind == Prove || action.Kind == Start) {
+			m.cancels[at]()
+		}
+	}
+}
+
+// finish journals what came of an action. While the journal does not take it,
+// the result is kept and offered again.
+func (m *machine) finish(ctx context.Context, o outcome) {
+	event := &Event{Kind: Acted, Release: o.action.Release, At: &o.at, Result: &o.result}
+	if err := m.record(ctx, event); err != nil {
+		m.log.Error("journal refused a result", "action", o.action.Kind, "error", err)
+		m.wait()
+		pause := m.pause
+		m.underway.Go(func() {
+			select {
+			case <-time.After(pause):
+				m.deliver(ctx, o)
+			case <-ctx.Done():
+			}
+		})
+		return
+	}
+	delete(m.cancels, o.at)
+	if o.result.Error == "" {
+		m.pause = 0
+		m.rejoin(ctx, o.action)
+		return
+	}
+	m.log.Warn("action did not succeed", "action", o.action.Kind, "release", o.action.Release, "reason", o.result.Error)
+	m.wait()
+}
+
+// wait holds decisions back after a failure, longer each time.
+func (m *machine) wait() {
+	m.pause = min(max(2*m.pause, firstPause), longestWait)
+	m.until = time.Now().Add(m.pause)
+}
+
+// rejoin tells the edge where an instance answers that was started again.
+func (m *machine) rejoin(ctx context.Context, action Action) {
+	routed := action.Release == m.app.Routing.Stable || action.Release == m.app.Routing.Canary
+	if action.Kind != Start || !routed {
+		return
+	}
+	if err := m.deps.Router.Set(ctx, m.app.traffic()); err != nil {
+		m.log.Warn("edge was not told the new address", "release", action.Release, "error", err)
+	}
+}
+
+// count journals what the edge scored since the last time.
+func (m *machine) count(ctx context.Context) {
+	r := m.app.current()
+	if r == nil || m.app.Routing.Canary != r.ID {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	batch, lapsed, err := m.deps.Router.Cohorts(ctx, m.app.Name, m.app.Cursor)
+	if err != nil {
+		m.log.Debug("edge did not answer", "error", err)
+		return
+	}
+	if len(batch.Cohorts) > 0 {
+		m.note(ctx, &Event{Kind: Counted, Release: r.ID, Batch: &batch})
+	}
+	if lapsed && !r.reenter && !m.app.busy() && (r.Held == "" || r.waived) {
+		m.note(ctx, &Event{Kind: Lapsed, Release: r.ID})
+	}
+}
+
+func (m *machine) note(ctx context.Context, event *Event) {
+	if err := m.record(ctx, event); err != nil {
+		m.log.Error("journal refused an entry", "kind", event.Kind, "error", err)
+	}
+}
+
+// look returns how the instances are. Right after a failed start it does not
+// look, which gives the machine time before it tries again.
+func (m *machine) look(ctx context.Context) World {
+	if time.Since(m.looked) < lookEvery || time.Now().Before(m.until) || m.app.Routing == (Routing{}) {
+		return World{}
+	}
+	m.looked = time.Now()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	instances, err := m.deps.Fleet.Health(ctx, m.app.Name)
+	if err != nil {
+		m.log.Warn("instances could not be looked at", "error", err)
+		return World{}
+	}
+	return World{Instances: instances}
+}
+
+// prepare binds an action to what the state says now, so that it does not read
+// the state while the loop changes it.
+func (m *machine) prepare(at int64, action Action) func(context.Context) Result {
+	r := m.app.Find(action.Release)
+	switch action.Kind {
+	case Prove:
+		return func(ctx context.Context) Result { return m.prove(ctx, r.ID, r.Plan) }
+	case Start:
+		return func(ctx context.Context) Result { return failed(m.deps.Fleet.Start(ctx, r.ID, r.Plan)) }
+	case Stop:
+		return func(ctx context.Context) Result { return m.stop(ctx, r) }
+	default:
+		return m.prepareRoute(at, action)
+	}
+}
+
+func (m *machine) prepareRoute(at int64, action Action) func(context.Context) Result {
+	traffic := Traffic{App: m.app.Name, Version: uint64(at), Routing: *action.Routing}
+	if r := m.app.Find(action.Routing.Stable); r != nil {
+		traffic.Hosts = r.Plan.Hosts
+	}
+	first := action.Routing.Canary != "" && m.app.Routing.Canary == ""
+	return func(ctx context.Context) Result {
+		var prior *analysis.Counts
+		if first {
+			if past, err := m.deps.Router.Past(ctx, traffic.App, action.Routing.Stable); err == nil {
+				prior = &past
+			}
+		}
+		result := failed(m.deps.Router.Set(ctx, traffic))
+		result.Prior = prior
+		return result
+	}
+}
+
+func (m *machine) prove(ctx context.Context, release string, plan Plan) Result {
+	report, err := m.deps.Prover.Prove(ctx, release, plan)
+	if err != nil {
+		return failed(err)
+	}
+	return Result{Report: &report}
+}
+
+func (m *machine) stop(ctx context.Context, r *Release) Result {
+	drain := r.Plan.Run.Drain.Std()
+	if err := m.deps.Router.Drained(ctx, r.App, r.ID, drain); err != nil {
+		return failed(err)
+	}
+	return failed(m.deps.Fleet.Stop(ctx, r.ID, drain))
+}
+
+func failed(err error) Result {
+	if err != nil {
+		return Result{Error: err.Error()}
+	}
+	return Result{}
+}
+
+// stopwatch measures the running time of a release by the monotonic clock.
+type stopwatch struct {
+	base  time.Duration
+	since time.Time
+}
+
+func (s *stopwatch) start(fromMillis int64) {
+	s.base, s.since = time.Duration(fromMillis)*time.Millisecond, time.Now()
+}
+
+func (s *stopwatch) elapsed() time.Duration {
+	if s.since.IsZero() {
+		return 0
+	}
+	return s.base + time.Since(s.since)
+}

@@ -1,0 +1,114 @@
+package release
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+	"github.com/davit-dev/davit/internal/verify"
+)
+
+// View is an app as others see it: a copy that never changes.
+type View struct {
+	App      string    `json:"app"`
+	Hosts    []string  `json:"hosts"`
+	Live     string    `json:"live,omitempty"`
+	Back     string    `json:"back,omitempty"`
+	Current  string    `json:"current,omitempty"`
+	Routing  Routing   `json:"routing"`
+	Running  []string  `json:"running,omitempty"`
+	Blocked  []string  `json:"blocked,omitempty"` // releases whose plans are blocked
+	Releases []Summary `json:"releases"`          // oldest first
+}
+
+// Find returns the release with the given id or plan digest, the newest first.
+func (v View) Find(id string) (Summary, bool) {
+	for _, s := range slices.Backward(v.Releases) {
+		if s.ID == id || s.Plan == id {
+			return s, true
+		}
+	}
+	return Summary{}, false
+}
+
+// Summary is a release as others see it.
+type Summary struct {
+	ID        string            `json:"id"`
+	App       string            `json:"app"`
+	Plan      string            `json:"plan"` // digest
+	Image     Image             `json:"image"`
+	Revision  string            `json:"revision,omitempty"`
+	Actor     string            `json:"actor"`
+	Submitted time.Time         `json:"submitted"`
+	Finished  *time.Time        `json:"finished,omitempty"`
+	Phase     Phase             `json:"phase"`
+	Step      int               `json:"step,omitempty"`
+	Steps     int               `json:"steps"`
+	Weight    float64           `json:"weight"` // share of the traffic that it has now
+	Elapsed   int64             `json:"elapsed_ms"`
+	Waiting   string            `json:"waiting,omitempty"`
+	NeedUnits int64             `json:"need_units,omitempty"` // scored requests still missing at this step
+	Outcome   Outcome           `json:"outcome,omitempty"`
+	Reason    string            `json:"reason,omitempty"`
+	BackFrom  string            `json:"back_from,omitempty"`
+	Verdict   *analysis.Verdict `json:"verdict,omitempty"`
+	Report    *verify.Report    `json:"report,omitempty"`
+	Trace     []Point           `json:"trace,omitempty"` // of the newest release only
+}
+
+func (a *App) view() View {
+	v := View{
+		App: a.Name, Live: a.Live, Back: a.Back, Current: a.Current, Routing: a.Routing,
+		Running: slices.Sorted(maps.Keys(a.Running)),
+		Blocked: slices.Sorted(maps.Values(a.Blocked)),
+		Hosts:   a.hosts(),
+	}
+	for _, r := range a.Releases {
+		v.Releases = append(v.Releases, a.summary(r))
+	}
+	if n := len(a.Releases); n > 0 {
+		v.Releases[n-1].Trace = slices.Clone(a.Releases[n-1].Trace)
+	}
+	return v
+}
+
+func (a *App) hosts() []string {
+	for _, id := range []string{a.Live, a.Current} {
+		if r := a.Find(id); r != nil {
+			return r.Plan.Hosts
+		}
+	}
+	return nil
+}
+
+func (a *App) summary(r *Release) Summary {
+	s := Summary{
+		ID: r.ID, App: r.App, Plan: r.Digest, Image: r.Plan.Image, Revision: r.Evidence.Revision,
+		Actor: r.Actor, Submitted: r.Submitted, Phase: r.Phase, Step: r.Step,
+		Steps: len(r.Plan.Release.Steps), Weight: a.share(r.ID), Elapsed: r.Elapsed,
+		Waiting: r.Waiting(), Outcome: r.Outcome, Reason: r.Reason, BackFrom: r.BackFrom,
+		Verdict: r.Verdict, Report: r.Report,
+	}
+	if !r.Finished.IsZero() {
+		s.Finished = &r.Finished
+	}
+	if r.Phase == PhaseCanary && r.units < StepUnits {
+		s.NeedUnits = StepUnits - r.units
+	}
+	if s.Reason == "" && r.Stop != nil {
+		s.Reason = r.Stop.Reason
+	}
+	return s
+}
+
+// share is the part of the app's traffic that a release has by the routing.
+func (a *App) share(id string) float64 {
+	switch id {
+	case a.Routing.Canary:
+		return a.Routing.Weight
+	case a.Routing.Stable:
+		return 1 - a.Routing.Weight
+	}
+	return 0
+}

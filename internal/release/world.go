@@ -1,0 +1,64 @@
+package release
+
+import (
+	"context"
+	"time"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+	"github.com/davit-dev/davit/internal/verify"
+)
+
+// Journal is where events are written before the world is touched.
+type Journal interface {
+	// Append makes the entry durable and returns it with its index and time.
+	Append(ctx context.Context, entry Entry) (Entry, error)
+	// Replay calls fn with every entry in order.
+	Replay(ctx context.Context, fn func(Entry) error) error
+}
+
+// Fleet runs the production instances of releases. All its methods are idempotent.
+type Fleet interface {
+	// Start returns when the instance of the release is ready.
+	Start(ctx context.Context, release string, plan Plan) error
+	// Stop ends it; what it does with requests in flight is bounded by grace.
+	Stop(ctx context.Context, release string, grace time.Duration) error
+	// Health returns every instance of the app that exists.
+	Health(ctx context.Context, app string) (map[string]Health, error)
+}
+
+// Router puts routings in force at the edge.
+type Router interface {
+	// Set changes the traffic of the given apps and of no others. Setting the
+	// same version again changes nothing.
+	Set(ctx context.Context, traffic ...Traffic) error
+	// Cohorts returns what was scored after the cursor, and renews the lease.
+	// Lapsed says that the edge took the canary's weight back by itself.
+	Cohorts(ctx context.Context, app string, after Cursor) (batch Batch, lapsed bool, err error)
+	// Past returns how the release did since it has traffic.
+	Past(ctx context.Context, app, release string) (analysis.Counts, error)
+	// Drained waits until the release has no request in flight, at most for limit.
+	Drained(ctx context.Context, app, release string, limit time.Duration) error
+}
+
+// Prover proves a plan in staging.
+type Prover interface {
+	Prove(ctx context.Context, release string, plan Plan) (verify.Report, error)
+}
+
+// Traffic is a routing with all that the edge needs of it.
+type Traffic struct {
+	App     string
+	Hosts   []string
+	Version uint64 // journal index of the action
+	Routing Routing
+}
+
+// traffic returns what the edge shall do for the app. Hosts are those of the
+// live version until another takes its place.
+func (a *App) traffic() Traffic {
+	t := Traffic{App: a.Name, Version: uint64(a.Version), Routing: a.Routing}
+	if r := a.Find(a.Routing.Stable); r != nil {
+		t.Hosts = r.Plan.Hosts
+	}
+	return t
+}
