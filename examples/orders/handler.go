@@ -105,8 +105,13 @@ func (h *handler) refuse(w http.ResponseWriter, status int, reason string) {
 	h.reply(w, status, map[string]string{"error": reason})
 }
 
+// versionHeader says which version answered, so that a client can tell two
+// versions apart while both have traffic.
+const versionHeader = "X-Orders-Version"
+
 func (h *handler) reply(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set(versionHeader, h.cfg.version)
 	w.WriteHeader(status)
 	if err := json.NewEncoder(w).Encode(value); err != nil {
 		h.log.Warn("reply was not taken", "error", err.Error())

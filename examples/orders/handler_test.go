@@ -76,8 +76,8 @@ func TestOrderIsKept(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	got := call(t, service(config{version: "v7"}), "GET", "/version", "")
-	if got.Body.String() != `{"version":"v7"}`+"\n" {
-		t.Errorf("got %s", got.Body)
+	if got.Body.String() != `{"version":"v7"}`+"\n" || got.Header().Get(versionHeader) != "v7" {
+		t.Errorf("got %s, header %q", got.Body, got.Header().Get(versionHeader))
 	}
 }
 
