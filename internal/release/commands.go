@@ -9,6 +9,7 @@ import (
 // Submission is a plan that somebody wants to be released.
 type Submission struct {
 	Plan      Plan
+	Stored    string // digest of the artifact that holds it
 	Evidence  Evidence
 	Actor     string
 	Supersede bool // roll back the release under way instead of refusing
@@ -41,7 +42,8 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Summary, error) {
 		}
 	}
 	event := &Event{
-		Kind: Submitted, Actor: s.Actor, Plan: &s.Plan, Digest: digest, Evidence: &s.Evidence,
+		Kind: Submitted, Actor: s.Actor, Plan: &s.Plan, Digest: digest, Stored: s.Stored,
+		Image: &s.Plan.Image, Evidence: &s.Evidence,
 	}
 	return m.submit(ctx, event)
 }
@@ -207,8 +209,8 @@ func (m *machine) goBack(ctx context.Context, actor string) (Summary, error) {
 			return refuse(CodeNoWayBack, "%s has no earlier version to go back to", m.app.Name)
 		}
 		plan := back.Plan
-		event.Plan, event.Digest, event.Evidence = &plan, back.Digest, &back.Evidence
-		event.BackFrom = m.app.Live
+		event.Plan, event.Digest, event.Stored, event.Image = &plan, back.Digest, back.Stored, &plan.Image
+		event.Evidence, event.BackFrom = &back.Evidence, m.app.Live
 		return nil
 	})
 	if err != nil {

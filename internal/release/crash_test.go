@@ -51,7 +51,7 @@ func walk(t *testing.T, killAt int, errors float64, want release.Outcome, live s
 	w.mu.Lock()
 	w.boundary, w.killAt = 0, killAt
 	w.mu.Unlock()
-	_, err := c.Submit(t.Context(), release.Submission{Plan: plan("v2"), Actor: "ada"})
+	_, err := c.try(t, plan("v2"))
 	for lives := 0; ; lives++ {
 		if err == nil {
 			if s, dead := c.settleOrDie(t); !dead {
@@ -72,7 +72,7 @@ func walk(t *testing.T, killAt int, errors float64, want release.Outcome, live s
 		w.mu.Unlock()
 		c = w.boot(t)
 		if err != nil { // it died before the submission was accepted
-			_, err = c.Submit(t.Context(), release.Submission{Plan: plan("v2"), Actor: "ada"})
+			_, err = c.try(t, plan("v2"))
 		}
 	}
 	boundaries := 0

@@ -25,6 +25,7 @@ type Deps struct {
 	Fleet   Fleet
 	Router  Router
 	Prover  Prover
+	Plans   Plans
 	Log     *slog.Logger
 }
 
@@ -48,6 +49,11 @@ func New(ctx context.Context, deps Deps) (*Engine, error) {
 		if err != nil {
 			return err
 		}
+		if event.Kind == Submitted {
+			if event.Plan, err = recall(ctx, deps.Plans, event); err != nil {
+				return err
+			}
+		}
 		if apps[event.App] == nil {
 			apps[event.App] = NewApp(event.App)
 		}
@@ -60,6 +66,26 @@ func New(ctx context.Context, deps Deps) (*Engine, error) {
 		e.machines[name] = newMachine(app, deps, e.change)
 	}
 	return e, nil
+}
+
+// recall reads the plan of a submission back. The plans of releases that are
+// needed cannot be deleted; of another, what the journal says has to do.
+func recall(ctx context.Context, plans Plans, event Event) (*Plan, error) {
+	if event.Image == nil {
+		return nil, fmt.Errorf("journal entry %d: a submission without an image", event.Index)
+	}
+	plan, err := plans.Plan(ctx, event.Image.Repository, event.Stored)
+	if errors.Is(err, ErrNoPlan) {
+		return &Plan{App: event.App, Image: *event.Image}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plan of %s: %w", event.Release, err)
+	}
+	digest, err := plan.Digest()
+	if err == nil && digest != event.Digest {
+		err = fmt.Errorf("plan of %s: the registry has %s, the journal %s", event.Release, digest, event.Digest)
+	}
+	return &plan, err
 }
 
 // Run puts every app's routing in force and drives the apps until ctx ends.
@@ -127,7 +153,7 @@ func (e *Engine) Apps() []View {
 func (e *Engine) Held(digest string) (holder string, held bool) {
 	for _, v := range e.Apps() {
 		for _, id := range []string{v.Live, v.Back, v.Current} {
-			if s, ok := v.Find(id); ok && (s.Image.Digest == digest || s.Plan == digest) {
+			if s, ok := v.Find(id); ok && (s.Image.Digest == digest || s.Stored == digest) {
 				return "release " + id, true
 			}
 		}

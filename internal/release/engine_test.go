@@ -55,7 +55,7 @@ func TestBadCanaryIsRolledBackAndItsPlanBlocked(t *testing.T) {
 		if v := c.view(t); v.Live != "orders-1" || v.Routing.Canary != "" || slices.Contains(w.alive(), "orders-2") {
 			t.Errorf("got %s, running %v", dump(v), w.alive())
 		}
-		_, err := c.Submit(t.Context(), release.Submission{Plan: plan("v2"), Actor: "ada"})
+		_, err := c.try(t, plan("v2"))
 		if r := refusal(t, err, release.CodeBlocked); r.Release != "orders-2" || !strings.Contains(r.Message, "worse") {
 			t.Errorf("the refusal does not say why: %+v", r)
 		}
@@ -240,7 +240,7 @@ func TestOneReleaseAtATime(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		first := c.submit(t, plan("v2")).ID
-		_, err := c.Submit(t.Context(), release.Submission{Plan: plan("v3"), Actor: "eve"})
+		_, err := c.try(t, plan("v3"))
 		if r := refusal(t, err, release.CodeUnderWay); r.Release != first {
 			t.Errorf("the refusal names %q", r.Release)
 		}
@@ -254,7 +254,7 @@ func TestOneReleaseAtATime(t *testing.T) {
 		if s = c.settle(t, s.ID); s.Outcome != release.Live {
 			t.Errorf("got %s", dump(s))
 		}
-		_, err = c.Submit(t.Context(), release.Submission{Plan: plan("v3"), Actor: "eve"})
+		_, err = c.try(t, plan("v3"))
 		refusal(t, err, release.CodeUnchanged)
 	})
 }
@@ -275,7 +275,7 @@ func TestRollbackOfTheLiveVersion(t *testing.T) {
 		if v := c.view(t); v.Live != s.ID || slices.Contains(w.alive(), "orders-2") || c.find(t, "orders-2").Outcome != release.RolledBack {
 			t.Errorf("got %s, running %v", dump(v), w.alive())
 		}
-		_, err = c.Submit(t.Context(), release.Submission{Plan: plan("v2"), Actor: "ada"})
+		_, err = c.try(t, plan("v2"))
 		refusal(t, err, release.CodeBlocked)
 	})
 }
@@ -324,7 +324,7 @@ func TestHostsBelongToOneApp(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		other := plan("x", func(p *release.Plan) { p.App, p.Image.Repository = "bills", "bills" })
-		_, err := c.Submit(t.Context(), release.Submission{Plan: other, Actor: "ada"})
+		_, err := c.try(t, other)
 		refusal(t, err, release.CodeInvalid)
 	})
 }

@@ -1,6 +1,12 @@
 package release
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrNoPlan says that a plan is not in the registry any more.
+var ErrNoPlan = errors.New("the plan is gone")
 
 // Code says why the engine refused something.
 type Code string

@@ -43,10 +43,14 @@ type Event struct {
 	// monotonic clock that stands still while control is down.
 	Elapsed int64 `json:"elapsed_ms,omitempty"`
 
-	Plan     *Plan     `json:"plan,omitempty"`     // Submitted
-	Digest   string    `json:"digest,omitempty"`   // Submitted: of the plan
-	Evidence *Evidence `json:"evidence,omitempty"` // Submitted
-	BackFrom string    `json:"back_from,omitempty"`
+	// Submitted. The plan itself stays in the registry: its environment is
+	// nobody's business, and the journal is for everybody.
+	Plan     *Plan     `json:"-"`
+	Digest   string    `json:"digest,omitempty"` // of the plan
+	Stored   string    `json:"stored,omitempty"` // of the artifact that holds it
+	Image    *Image    `json:"image,omitempty"`
+	Evidence *Evidence `json:"evidence,omitempty"`
+	BackFrom string    `json:"back_from,omitempty"` // the live release that it takes the place of, going back
 
 	Action *Action `json:"action,omitempty"` // Acting
 	At     *int64  `json:"at,omitempty"`     // Acted: index of its Acting

@@ -68,7 +68,7 @@ func (a *App) submitted(e Event) error {
 		return fmt.Errorf("journal entry %d: a submission that cannot have been accepted", e.Index)
 	}
 	r := &Release{
-		ID: e.Release, App: a.Name, Plan: *e.Plan, Digest: e.Digest, Actor: e.Actor,
+		ID: e.Release, App: a.Name, Plan: *e.Plan, Digest: e.Digest, Stored: e.Stored, Actor: e.Actor,
 		BackFrom: e.BackFrom, Submitted: e.Time, Phase: PhaseSubmitted,
 		Approved: map[Gate]bool{}, steps: map[int64]int{},
 	}

@@ -124,8 +124,13 @@ func (m *machine) record(ctx context.Context, event *Event) error {
 	if err != nil {
 		return err
 	}
-	event.Index, event.Time = entry.Index, entry.Time
-	if err := m.app.Next(*event); err != nil {
+	written, err := DecodeEvent(entry) // as a replay will read it
+	if err != nil {
+		return err
+	}
+	written.Plan = event.Plan
+	*event = written
+	if err := m.app.Next(written); err != nil {
 		return err
 	}
 	if event.Kind == Submitted {

@@ -50,6 +50,7 @@ type Release struct {
 	App       string
 	Plan      Plan
 	Digest    string
+	Stored    string // digest of the artifact that holds the plan
 	Evidence  Evidence
 	Actor     string
 	BackFrom  string // the live release that this one takes the place of, going back

@@ -36,7 +36,8 @@ func (v View) Find(id string) (Summary, bool) {
 type Summary struct {
 	ID        string            `json:"id"`
 	App       string            `json:"app"`
-	Plan      string            `json:"plan"` // digest
+	Plan      string            `json:"plan"`   // digest
+	Stored    string            `json:"stored"` // digest of the artifact that holds it
 	Image     Image             `json:"image"`
 	Revision  string            `json:"revision,omitempty"`
 	Actor     string            `json:"actor"`
@@ -84,7 +85,7 @@ func (a *App) hosts() []string {
 
 func (a *App) summary(r *Release) Summary {
 	s := Summary{
-		ID: r.ID, App: r.App, Plan: r.Digest, Image: r.Plan.Image, Revision: r.Evidence.Revision,
+		ID: r.ID, App: r.App, Plan: r.Digest, Stored: r.Stored, Image: r.Plan.Image, Revision: r.Evidence.Revision,
 		Actor: r.Actor, Submitted: r.Submitted, Phase: r.Phase, Step: r.Step,
 		Steps: len(r.Plan.Release.Steps), Weight: a.share(r.ID), Elapsed: r.Elapsed,
 		Waiting: r.Waiting(), Outcome: r.Outcome, Reason: r.Reason, BackFrom: r.BackFrom,

@@ -40,6 +40,12 @@ type Router interface {
 	Drained(ctx context.Context, app, release string, limit time.Duration) error
 }
 
+// Plans is where plans are kept.
+type Plans interface {
+	// Plan reads the plan from an artifact beside its image.
+	Plan(ctx context.Context, repository, stored string) (Plan, error)
+}
+
 // Prover proves a plan in staging.
 type Prover interface {
 	Prove(ctx context.Context, release string, plan Plan) (verify.Report, error)

@@ -30,6 +30,7 @@ type world struct {
 	mu      sync.Mutex
 	t       *testing.T
 	entries []release.Entry
+	plans   map[string]release.Plan // the registry, by artifact
 
 	running  map[string]bool            // instances
 	restarts map[string]int             // of instances
@@ -55,7 +56,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
-		t: t, running: map[string]bool{}, restarts: map[string]int{}, table: map[string]release.Traffic{},
+		t: t, plans: map[string]release.Plan{}, running: map[string]bool{}, restarts: map[string]int{}, table: map[string]release.Traffic{},
 		lapsed: map[string]uint64{}, maxSplit: map[string]float64{}, rate: 50, errors: map[string]float64{},
 		failProof: map[string]bool{}, failStart: map[string]bool{}, rng: rand.New(rand.NewPCG(1, 2)),
 	}
@@ -80,6 +81,28 @@ func (w *world) Append(_ context.Context, e release.Entry) (release.Entry, error
 	e.Index, e.Time = int64(len(w.entries)), time.Now()
 	w.entries = append(w.entries, e)
 	return e, nil
+}
+
+func (w *world) Plan(_ context.Context, _, stored string) (release.Plan, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if p, ok := w.plans[stored]; ok {
+		return p, nil
+	}
+	return release.Plan{}, release.ErrNoPlan
+}
+
+// store puts a plan into the registry and returns the artifact's digest.
+func (w *world) store(t *testing.T, p release.Plan) string {
+	t.Helper()
+	digest, err := p.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.plans["stored-"+digest] = p
+	return "stored-" + digest
 }
 
 func (w *world) Replay(_ context.Context, fn func(release.Entry) error) error {
@@ -272,6 +295,7 @@ func (w *world) edgeLapses(app string) {
 // control is one life of the engine over a world.
 type control struct {
 	*release.Engine
+	world  *world
 	cancel context.CancelFunc
 	done   chan error
 }
@@ -283,12 +307,12 @@ func (w *world) boot(t *testing.T) *control {
 	w.kill = cancel
 	w.mu.Unlock()
 	engine, err := release.New(ctx, release.Deps{
-		Journal: w, Fleet: w, Router: w, Prover: w, Log: slog.New(slog.DiscardHandler),
+		Journal: w, Fleet: w, Router: w, Prover: w, Plans: w, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &control{Engine: engine, cancel: cancel, done: make(chan error, 1)}
+	c := &control{world: w, Engine: engine, cancel: cancel, done: make(chan error, 1)}
 	go func() { c.done <- engine.Run(ctx) }()
 	synctest.Wait()
 	return c
@@ -329,11 +353,17 @@ func plan(image string, change ...func(*release.Plan)) release.Plan {
 
 func (c *control) submit(t *testing.T, p release.Plan) release.Summary {
 	t.Helper()
-	s, err := c.Submit(t.Context(), release.Submission{Plan: p, Actor: "ada"})
+	s, err := c.try(t, p)
 	if err != nil {
 		t.Fatalf("submit: %v", err)
 	}
 	return s
+}
+
+// try submits a plan as ship does: stored first.
+func (c *control) try(t *testing.T, p release.Plan) (release.Summary, error) {
+	t.Helper()
+	return c.Submit(t.Context(), release.Submission{Plan: p, Stored: c.world.store(t, p), Actor: "ada"})
 }
 
 // settle lets virtual time pass until the release ended or waits.
