@@ -1,0 +1,6 @@
+package config
+
+import "reflect"
+
+// Keys returns the paths of all keys of davit.yaml.
+func Keys() []string { return keys(reflect.TypeFor[Config](), "") }
