@@ -1,0 +1,179 @@
+package process
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// The bounds of a log.
+const (
+	maxLog    = 8 << 20 // bytes of a file; one older file is kept beside it
+	maxLine   = 8 << 10 // bytes of a line; the rest of a longer one is cut
+	maxRate   = 1 << 20 // bytes a second; what is more is dropped
+	olderName = ".1"    // suffix of the older file
+	stampForm = "2006-01-02T15:04:05.000Z"
+)
+
+// logFile is where a program's output goes: bounded in size and rate, so that a
+// flood neither fills the disk nor blocks the program.
+type logFile struct {
+	path string
+
+	mu      sync.Mutex
+	file    *os.File
+	size    int64
+	second  int64 // that the allowance is of
+	left    int   // bytes
+	dropped int   // lines
+}
+
+func openLog(path string) (*logFile, error) {
+	l := &logFile{path: path}
+	return l, l.open()
+}
+
+func (l *logFile) open() error {
+	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return fmt.Errorf("open log: %w", err)
+	}
+	l.file, l.size = f, info.Size()
+	return nil
+}
+
+// Close ends the log.
+func (l *logFile) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.file.Close()
+}
+
+// note writes a line of davit's own.
+func (l *logFile) note(format string, args ...any) { l.write("davit", fmt.Sprintf(format, args...)) }
+
+// write adds a line. A log that cannot be written is no reason to stop.
+func (l *logFile) write(stream, text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now().UTC()
+	if second := now.Unix(); second != l.second {
+		l.second, l.left = second, maxRate
+		if l.dropped > 0 {
+			l.put(now, "davit", fmt.Sprintf("%d lines were dropped: more than %d bytes in a second", l.dropped, maxRate))
+			l.dropped = 0
+		}
+	}
+	if l.left -= len(text); l.left < 0 {
+		l.dropped++
+		return
+	}
+	l.put(now, stream, text)
+}
+
+func (l *logFile) put(now time.Time, stream, text string) {
+	if l.size > maxLog {
+		l.rotate()
+	}
+	n, _ := fmt.Fprintf(l.file, "%s %s|%s\n", now.Format(stampForm), stream, text) // a full disk drops lines
+	l.size += int64(n)
+}
+
+// rotate begins a new file. When that fails the old one grows.
+func (l *logFile) rotate() {
+	old := l.file
+	if os.Rename(l.path, l.path+olderName) != nil || l.open() != nil {
+		l.size = 0
+		return
+	}
+	old.Close()
+}
+
+// outputs are the two streams of a program on their way into the log.
+type outputs struct {
+	readers, writers []*os.File
+	copying          sync.WaitGroup
+	log              *logFile
+}
+
+// attach gives a command pipes that end in the log.
+func (l *logFile) attach(cmd *exec.Cmd) (*outputs, error) {
+	o := &outputs{log: l}
+	for range 2 {
+		read, write, err := os.Pipe()
+		if err != nil {
+			o.abort()
+			return nil, fmt.Errorf("attach the log: %w", err)
+		}
+		o.readers, o.writers = append(o.readers, read), append(o.writers, write)
+	}
+	cmd.Stdout, cmd.Stderr = o.writers[0], o.writers[1]
+	return o, nil
+}
+
+func (o *outputs) abort() {
+	for _, f := range append(o.readers, o.writers...) {
+		f.Close()
+	}
+}
+
+// started begins to copy, once the program holds the other ends.
+func (o *outputs) started() {
+	for i, stream := range []string{"out", "err"} {
+		o.writers[i].Close()
+		o.copying.Go(func() { o.log.copyLines(stream, o.readers[i]) })
+	}
+}
+
+// wait returns when all output is in the log. What outlives the program may
+// hold the pipes open, so it is not waited for long.
+func (o *outputs) wait() {
+	done := make(chan struct{})
+	go func() { o.copying.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+	for _, r := range o.readers {
+		r.Close()
+	}
+	<-done
+}
+
+// copyLines writes what a stream says, line by line.
+func (l *logFile) copyLines(stream string, r io.Reader) {
+	lines := bufio.NewReaderSize(r, maxLine)
+	for {
+		line, err := lines.ReadSlice('\n')
+		cut := errors.Is(err, bufio.ErrBufferFull)
+		if len(line) > 0 {
+			l.write(stream, trimEnd(line))
+		}
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
+		}
+		if err != nil {
+			return
+		}
+		if cut {
+			l.note("the line above was longer than %d bytes", maxLine)
+		}
+	}
+}
+
+func trimEnd(line []byte) string {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
+		line = line[:len(line)-1]
+	}
+	return string(line)
+}
