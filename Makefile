@@ -1,0 +1,45 @@
+# The one entrance: people and CI call the same targets.
+GO ?= go
+TOOL := $(GO) tool -modfile=tools/go.mod
+
+export CGO_ENABLED ?= 0
+
+.PHONY: build test lint fmt fuzz golden e2e docs deps verify clean
+
+build: ## the one binary, into bin/
+	$(GO) build -trimpath -o bin/davit ./cmd/davit
+
+test: ## all tests, with the race detector, in random order
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m $(shell $(GO) list ./... | grep -v /e2e)
+
+lint: ## formatting and linters
+	$(TOOL) golangci-lint run ./...
+
+fmt: ## put the sources into form
+	$(TOOL) golangci-lint fmt ./...
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME each
+	@for pkg in $$(grep -rl --include='*_test.go' '^func Fuzz' internal | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -ho --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | cut -c6-); do \
+			echo "$$pkg $$target"; \
+			$(GO) test ./$$pkg -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
+golden: ## write expected outputs anew; look at the diff before committing it
+	UPDATE=1 $(GO) test ./internal/... -run 'Golden|Corpus|Script|Docs' -update
+
+e2e: ## the real binary against real servers and clients
+	$(GO) test -count=1 -timeout 20m ./e2e/...
+
+deps: ## the list of packages in the binary
+	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep '\.' | sort > deps.txt
+
+docs: ## the index and examples in docs/checks.md
+	$(GO) test ./internal/check -run Docs -update
+
+verify: lint test e2e ## everything that CI wants
+
+clean:
+	rm -rf bin

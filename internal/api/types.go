@@ -1,0 +1,97 @@
+// Package api is what client and server say to each other: JSON over HTTP under
+// /v1/ on a unix socket, with events as SSE. It holds the types, the handler and
+// the client, so that the two ends cannot drift apart. It knows the values of
+// the stages and none of their machinery.
+package api
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/davit-dev/davit/internal/driver"
+	"github.com/davit-dev/davit/internal/release"
+)
+
+// Status is everything that is to be seen at one look.
+type Status struct {
+	Version  string `json:"version"`
+	PID      int    `json:"pid"`
+	Data     string `json:"data"`     // data folder
+	Page     string `json:"page"`     // http://host:port of the page and the registry
+	Registry string `json:"registry"` // host:port
+	Edge     Edge   `json:"edge"`
+	Sandbox  string `json:"sandbox"` // level that instances reach here
+	Apps     []App  `json:"apps"`
+}
+
+// Edge is how the data plane is.
+type Edge struct {
+	PID        int    `json:"pid"` // 0 while it does not answer
+	Production string `json:"production"`
+	Staging    string `json:"staging"`
+	Starts     int    `json:"starts"` // how often control had to start it
+}
+
+// App is one app: its releases, what runs, and what the edge counted.
+type App struct {
+	release.View
+	Instances []driver.Instance `json:"instances"`
+	Traffic   []Traffic         `json:"traffic"`
+}
+
+// Traffic is what the edge counted for one release since it knows it.
+type Traffic struct {
+	Release  string  `json:"release"`
+	Requests uint64  `json:"requests"`
+	Failed   uint64  `json:"failed"`
+	InFlight int64   `json:"in_flight"`
+	P50      float64 `json:"p50_ms"`
+	P95      float64 `json:"p95_ms"`
+	P99      float64 `json:"p99_ms"`
+}
+
+// Submission names a plan that was pushed to the registry.
+type Submission struct {
+	Repository string `json:"repository"`
+	Plan       string `json:"plan"` // digest of the plan's manifest
+	Supersede  bool   `json:"supersede,omitempty"`
+}
+
+// Verb is what can be done to a release or an app that exists.
+type Verb string
+
+// The verbs. Approve and Abort take a release, the others an app.
+const (
+	Approve  Verb = "approve"
+	Abort    Verb = "abort"
+	Rollback Verb = "rollback"
+	Unblock  Verb = "unblock"
+	Remove   Verb = "remove"
+)
+
+// LogQuery says which lines of an app's instances are wanted.
+type LogQuery struct {
+	App     string
+	Release string // "" for all
+	Tail    int    // lines from the end, 0 for all that is kept
+	Follow  bool
+}
+
+// Entry is one entry of the journal. Leaf holds the bytes that are hashed.
+type Entry struct {
+	Index   int64           `json:"index"`
+	Time    time.Time       `json:"time"`
+	App     string          `json:"app,omitempty"`
+	Release string          `json:"release,omitempty"`
+	Kind    string          `json:"kind"`
+	Actor   string          `json:"actor"`
+	Data    json.RawMessage `json:"data,omitempty"`
+}
+
+// Checkpoint is the journal's signed head and the key that signed it. Proof
+// shows that it continues the tree of the size that was asked about.
+type Checkpoint struct {
+	Note  string   `json:"note"`
+	Key   string   `json:"key"`             // verifier key, in the form of sumdb/note
+	Proof []string `json:"proof,omitempty"` // base64 hashes, RFC 6962 section 2.1.2
+}

@@ -1,0 +1,153 @@
+package app_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/davit-dev/davit/"
+
+// allowed says which packages of the project each package may import, and with
+// that who may know whom. The order is the way of the data.
+var allowed = map[string][]string{
+	"cmd/davit":                 {"internal/cli"},
+	"examples":                  {},
+	"examples/orders":           {},
+	"internal/x/atomicfile":     {},
+	"internal/x/quantity":       {},
+	"internal/driver":           {"internal/x/quantity"},
+	"internal/source":           {},
+	"internal/check/dockerfile": {},
+	"internal/check":            {"internal/check/dockerfile", "internal/source", "internal/x/atomicfile"},
+	"internal/build":            {"internal/source", "internal/check", "internal/x/atomicfile"},
+	"internal/build/static":     {},
+	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},
+	"internal/verify":           {"internal/driver", "internal/registry", "internal/x/quantity"},
+	"internal/audit":            {"internal/x/atomicfile"},
+	"internal/release/traffic":  {"internal/x/atomicfile", "internal/x/quantity"},
+	"internal/release/analysis": {},
+	"internal/release": {
+		"internal/driver", "internal/verify", "internal/release/analysis", "internal/x/quantity",
+	},
+	"internal/driver/process":    {"internal/driver", "internal/x/atomicfile", "internal/x/quantity"},
+	"internal/driver/drivertest": {"internal/driver", "internal/x/quantity"},
+	"internal/config": {
+		"internal/build", "internal/check", "internal/driver", "internal/release", "internal/verify", "internal/x/quantity",
+	},
+	"internal/api": {"internal/driver", "internal/release"},
+	"internal/web": {"internal/api", "internal/release"},
+	"internal/app": {
+		"examples", "internal/api", "internal/audit", "internal/build", "internal/check", "internal/config",
+		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
+		"internal/release/analysis", "internal/release/traffic", "internal/source", "internal/verify",
+		"internal/web", "internal/x/atomicfile", "internal/x/quantity",
+	},
+	"internal/cli": {
+		"internal/api", "internal/app", "internal/build", "internal/check", "internal/config",
+		"internal/driver/process", "internal/release", "internal/source",
+	},
+	"e2e": {"examples"},
+}
+
+// keepers are the only packages that may know a library.
+var keepers = map[string][]string{
+	"k8s.io/":                {},
+	"github.com/prometheus/": {},
+	"github.com/spf13/pflag": {"internal/cli"},
+	"go.yaml.in/yaml/v3":     {"internal/config", "internal/check", "internal/verify", "internal/build"},
+	"github.com/google/go-containerregistry": {
+		"internal/build", "internal/registry", "internal/verify",
+	},
+	"github.com/ncruces/go-sqlite3": {"internal/audit", "internal/registry"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func list(t *testing.T, args ...string) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports"}, args...)...)
+	cmd.Dir = "../.."
+	cmd.Stderr = os.Stderr
+	output, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listed
+	dec := json.NewDecoder(strings.NewReader(string(output)))
+	for {
+		var p listed
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestArchitecture(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range list(t, "./...") {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		seen[name] = true
+		may, known := allowed[name]
+		if !known {
+			t.Errorf("%s is not in the table: say which packages it may import", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			if own, ok := strings.CutPrefix(imported, module); ok && !slices.Contains(may, own) {
+				t.Errorf("%s imports %s, which it may not: it may import %v", name, own, may)
+			}
+			for library, by := range keepers {
+				if strings.HasPrefix(imported, library) && !slices.Contains(by, name) {
+					t.Errorf("%s imports %s, which only %v may know", name, imported, by)
+				}
+			}
+		}
+	}
+	for name := range allowed {
+		if !seen[name] {
+			t.Errorf("%s is in the table and is gone", name)
+		}
+	}
+}
+
+// TestDependencies compares the packages in the binary with the committed list,
+// so that a new one shows in review. 'make deps' writes the list anew.
+func TestDependencies(t *testing.T) {
+	committed, err := os.ReadFile("../../deps.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Fields(string(committed))
+	var got []string
+	for _, p := range list(t, "-deps", "./cmd/davit") {
+		host, _, _ := strings.Cut(p.ImportPath, "/")
+		if strings.Contains(host, ".") && !strings.HasPrefix(p.ImportPath, module) {
+			got = append(got, p.ImportPath)
+		}
+	}
+	slices.Sort(got)
+	for _, p := range got {
+		if !slices.Contains(want, p) {
+			t.Errorf("%s is new in the binary: 'make deps' if it is meant", p)
+		}
+	}
+	for _, p := range want {
+		if !slices.Contains(got, p) {
+			t.Errorf("%s is not in the binary any more: 'make deps'", p)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/davit-dev/davit/internal/api"
+	"github.com/davit-dev/davit/internal/driver"
+	"github.com/davit-dev/davit/internal/release"
+	"github.com/davit-dev/davit/internal/release/traffic"
+)
+
+// desk is where people and tools ask: it implements api.Watcher and
+// api.Steerer, and gives the page what it shows.
+type desk struct {
+	platform *Platform
+}
+
+// Status implements api.Watcher.
+func (d *desk) Status(ctx context.Context) (api.Status, error) {
+	p := d.platform
+	status := api.Status{
+		Version: Version(), PID: os.Getpid(), Data: p.paths.Data,
+		Page: "http://" + p.page.Addr().String(), Registry: p.page.Addr().String(),
+		Edge: api.Edge{
+			Production: p.edge.production.Addr().String(),
+			Staging:    p.edge.staging.Addr().String(),
+			Starts:     int(p.edge.starts.Load()),
+		},
+		Sandbox: p.fleet.driver.Sandbox(),
+	}
+	counted, err := p.edge.client.Status(ctx)
+	if err == nil {
+		status.Edge.PID = counted.PID
+	}
+	instances, err := p.fleet.driver.List(ctx)
+	if err != nil {
+		return api.Status{}, err
+	}
+	for _, view := range p.engine.Apps() {
+		status.Apps = append(status.Apps, api.App{
+			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App),
+		})
+	}
+	return status, nil
+}
+
+func ofApp(instances []driver.Instance, app string) []driver.Instance {
+	var own []driver.Instance
+	for _, i := range instances {
+		if i.App == app {
+			own = append(own, i)
+		}
+	}
+	return own
+}
+
+func ofRoute(status traffic.Status, app string) []api.Traffic {
+	var counted []api.Traffic
+	for _, route := range status.Routes {
+		if route.App != app || route.Listener != traffic.Production {
+			continue
+		}
+		for _, t := range route.Versions {
+			counted = append(counted, api.Traffic{
+				Release: t.Label, Requests: t.Requests, Failed: t.Failed, InFlight: t.InFlight,
+				P50: t.P50.Std().Seconds() * 1e3, P95: t.P95.Std().Seconds() * 1e3, P99: t.P99.Std().Seconds() * 1e3,
+			})
+		}
+	}
+	return counted
+}
+
+// Changed implements api.Watcher.
+func (d *desk) Changed() <-chan struct{} { return d.platform.engine.Changed() }
+
+// Logs implements api.Watcher.
+func (d *desk) Logs(ctx context.Context, q api.LogQuery) (io.ReadCloser, error) {
+	return d.platform.fleet.driver.Logs(ctx, q.App, q.Release, q.Follow, q.Tail)
+}
+
+// Submit implements api.Steerer.
+func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (release.Summary, error) {
+	plan, evidence, err := readPlan(ctx, d.platform.images, s.Repository, s.Plan)
+	if err != nil {
+		return release.Summary{}, &release.RefusalError{Code: release.CodeInvalid, Message: err.Error()}
+	}
+	return d.platform.engine.Submit(ctx, release.Submission{
+		Plan: plan, Stored: s.Plan, Evidence: evidence, Actor: actor, Supersede: s.Supersede,
+	})
+}
+
+// Steer implements api.Steerer.
+func (d *desk) Steer(ctx context.Context, verb api.Verb, target, actor string) (release.Summary, error) {
+	engine := d.platform.engine
+	switch verb {
+	case api.Approve:
+		return release.Summary{ID: target}, engine.Approve(ctx, target, actor)
+	case api.Abort:
+		return release.Summary{ID: target}, engine.Abort(ctx, target, actor)
+	case api.Rollback:
+		return engine.Rollback(ctx, target, actor)
+	case api.Unblock:
+		return release.Summary{App: target}, engine.Unblock(ctx, target, actor)
+	case api.Remove:
+		return release.Summary{App: target}, engine.Remove(ctx, target, actor)
+	default:
+		return release.Summary{}, &release.RefusalError{
+			Code: release.CodeUnknown, Message: fmt.Sprintf("there is nothing like %q to do", verb),
+		}
+	}
+}
+
+// Shutdown implements api.Steerer: everything ends, in order.
+func (d *desk) Shutdown(ctx context.Context, actor string) error {
+	if err := d.platform.journal.note(ctx, "down", actor, struct{}{}); err != nil {
+		return err
+	}
+	d.platform.end(errDown)
+	return nil
+}

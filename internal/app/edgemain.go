@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+
+	"github.com/davit-dev/davit/internal/release/traffic"
+)
+
+// The file descriptors that control hands to the edge.
+const (
+	fdProduction = 3
+	fdStaging    = 4
+)
+
+// RunEdge is the edge process: it serves on the listeners that control handed
+// over until ctx ends, or, with a tether, until standard input does.
+func RunEdge(ctx context.Context, data string, tether bool, log *slog.Logger) error {
+	paths, err := NewPaths(data)
+	if err != nil {
+		return err
+	}
+	production, err := inherited(fdProduction, "production")
+	if err != nil {
+		return err
+	}
+	staging, err := inherited(fdStaging, "staging")
+	if err != nil {
+		return err
+	}
+	edge, err := traffic.New(traffic.Config{
+		Socket: paths.EdgeSocket(), TableFile: paths.Table(),
+	}, traffic.Deps{Production: production, Staging: staging, Log: log})
+	if err != nil {
+		return err
+	}
+	if tether {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin) // its end is all that is waited for
+			cancel()
+		}()
+	}
+	return edge.Run(ctx)
+}
+
+func inherited(fd uintptr, name string) (net.Listener, error) {
+	f := os.NewFile(fd, name)
+	if f == nil {
+		return nil, fmt.Errorf("no %s listener on descriptor %d: 'davit serve' starts the edge", name, fd)
+	}
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, fmt.Errorf("no %s listener on descriptor %d, 'davit serve' starts the edge: %w", name, fd, err)
+	}
+	return l, nil
+}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/davit-dev/davit/internal/driver"
+	"github.com/davit-dev/davit/internal/driver/process"
+	"github.com/davit-dev/davit/internal/registry"
+	"github.com/davit-dev/davit/internal/release"
+)
+
+// stagingSuffix tells the instance in staging from the one in production.
+const stagingSuffix = "-staging"
+
+// fleet runs releases with the process driver, from images of the registry.
+type fleet struct {
+	images *registry.Store
+	driver *process.Driver
+}
+
+// Start implements release.Fleet.
+func (f *fleet) Start(ctx context.Context, id string, plan release.Plan) error {
+	_, err := f.start(ctx, id, plan)
+	return err
+}
+
+func (f *fleet) start(ctx context.Context, id string, plan release.Plan) (driver.Instance, error) {
+	image, err := f.images.Unpack(ctx, plan.Image.Repository, plan.Image.Digest)
+	if err != nil {
+		return driver.Instance{}, fmt.Errorf("unpack image: %w", err)
+	}
+	return f.driver.Start(ctx, driver.Spec{ID: id, App: plan.App, Image: image, Run: plan.Run})
+}
+
+// Stop implements release.Fleet.
+func (f *fleet) Stop(ctx context.Context, id string, grace time.Duration) error {
+	return f.driver.Stop(ctx, id, grace)
+}
+
+// Health implements release.Fleet.
+func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Health, error) {
+	instances, err := f.driver.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	health := map[string]release.Health{}
+	for _, i := range instances {
+		if i.App != app || strings.HasSuffix(i.ID, stagingSuffix) {
+			continue
+		}
+		health[i.ID] = release.Health{
+			Ready: i.State == driver.Ready, Restarts: i.Restarts, Reason: i.Reason,
+		}
+	}
+	return health, nil
+}
+
+// stopAll ends every instance, as an orderly end of the platform does.
+func (f *fleet) stopAll(ctx context.Context, grace time.Duration) error {
+	instances, err := f.driver.List(ctx)
+	if err != nil {
+		return err
+	}
+	return inParallel(instances, func(i driver.Instance) error { return f.driver.Stop(ctx, i.ID, grace) })
+}
+
+// withEnv returns the configuration with some variables set otherwise.
+func withEnv(run driver.Config, env map[string]string) driver.Config {
+	merged := maps.Clone(run.Env)
+	if merged == nil {
+		merged = map[string]string{}
+	}
+	maps.Copy(merged, env)
+	run.Env = merged
+	run.Args = slices.Clone(run.Args)
+	return run
+}

@@ -1,0 +1,56 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/davit-dev/davit/internal/release"
+	"github.com/davit-dev/davit/internal/verify"
+)
+
+// prover proves plans on the staging listener, beside production.
+type prover struct {
+	fleet  *fleet
+	router *router
+	url    string // of the staging listener
+}
+
+// Prove implements release.Prover.
+func (p *prover) Prove(ctx context.Context, id string, plan release.Plan) (verify.Report, error) {
+	plan.Run = withEnv(plan.Run, plan.Verify.Env)
+	return verify.Image(ctx, plan.Verify, &stage{prover: p, id: id + stagingSuffix, plan: plan})
+}
+
+// stage is one instance in staging, and the route that leads to it.
+type stage struct {
+	prover *prover
+	id     string
+	plan   release.Plan
+}
+
+// Start implements verify.Stage. What an earlier attempt left is stopped first.
+func (s *stage) Start(ctx context.Context) (verify.Site, error) {
+	if err := s.prover.fleet.Stop(ctx, s.id, 0); err != nil {
+		return verify.Site{}, err
+	}
+	instance, err := s.prover.fleet.start(ctx, s.id, s.plan)
+	if err != nil {
+		return verify.Site{}, err
+	}
+	if err := s.prover.router.stage(ctx, s.plan.App, s.plan.Hosts, instance); err != nil {
+		return verify.Site{}, err
+	}
+	return verify.Site{URL: s.prover.url, Host: s.plan.Hosts[0]}, nil
+}
+
+// stagingGrace is what the instance gets to end; it has no users.
+const stagingGrace = 5 * time.Second
+
+// Stop implements verify.Stage.
+func (s *stage) Stop(ctx context.Context) error {
+	return errors.Join(
+		s.prover.router.unstage(ctx, s.plan.App),
+		s.prover.fleet.Stop(ctx, s.id, stagingGrace),
+	)
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/davit-dev/davit/internal/api"
+	"github.com/davit-dev/davit/internal/app"
+)
+
+func dataFlag(f *pflag.FlagSet, o *options) {
+	f.StringVar(&o.data, "data", "", "data folder (default $DAVIT_DATA, else /var/lib/davit as root,\n"+
+		"else $XDG_STATE_HOME/davit)")
+}
+
+func jsonFlag(f *pflag.FlagSet, o *options) {
+	f.BoolVar(&o.json, "json", false, "print JSON")
+}
+
+func dataAndJSON(f *pflag.FlagSet, o *options) {
+	dataFlag(f, o)
+	jsonFlag(f, o)
+}
+
+// dataFolder is the one that was named, or the default.
+func (c *call) dataFolder() (string, error) {
+	if c.data != "" {
+		return c.data, nil
+	}
+	return app.DefaultData()
+}
+
+// client returns the API of the server of the data folder.
+func (c *call) client() (*api.Client, error) {
+	data, err := c.dataFolder()
+	if err != nil {
+		return nil, err
+	}
+	return app.Dial(data)
+}
+
+// folder is the first argument, or the current folder.
+func (c *call) folder() string {
+	if len(c.args) > 0 {
+		return c.args[0]
+	}
+	return "."
+}
+
+func printJSON(w io.Writer, value any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(value); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}

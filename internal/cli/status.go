@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/davit-dev/davit/internal/api"
+	"github.com/davit-dev/davit/internal/release"
+)
+
+func statusCommand() command {
+	return command{
+		name: "status", args: "[APP]", short: "Show what is live and what is going out", max: 1,
+		flags: dataAndJSON, run: runStatus,
+	}
+}
+
+func runStatus(ctx context.Context, c *call) error {
+	status, err := c.status(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return printJSON(c.Out, status)
+	}
+	edge := "down"
+	if status.Edge.PID != 0 {
+		edge = "up on " + status.Edge.Production
+	}
+	fmt.Fprintf(c.Out, "page %s, edge %s, sandbox %s\n", status.Page, edge, status.Sandbox)
+	if len(status.Apps) == 0 {
+		fmt.Fprintln(c.Out, "no apps yet")
+		return nil
+	}
+	table := tabwriter.NewWriter(c.Out, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(table, "APP\tLIVE\tGOING OUT\tREQUESTS\tFAILED\tHOSTS")
+	for _, app := range status.Apps {
+		requests, failed := uint64(0), uint64(0)
+		for _, t := range app.Traffic {
+			requests += t.Requests
+			failed += t.Failed
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\n",
+			app.App, dash(app.Live), goingOut(app), requests, failed, strings.Join(app.Hosts, " "))
+	}
+	return table.Flush()
+}
+
+// status asks the server, for one app when an argument names it.
+func (c *call) status(ctx context.Context) (api.Status, error) {
+	client, err := c.client()
+	if err != nil {
+		return api.Status{}, err
+	}
+	status, err := client.Status(ctx)
+	if err != nil || len(c.args) == 0 {
+		return status, err
+	}
+	for _, app := range status.Apps {
+		if app.App == c.args[0] {
+			status.Apps = []api.App{app}
+			return status, nil
+		}
+	}
+	return status, usageErrorf("no app %q", c.args[0]).hint("'davit status' lists them")
+}
+
+func goingOut(app api.App) string {
+	s, ok := app.Find(app.Current)
+	if !ok {
+		return "-"
+	}
+	return s.ID + " " + describe(s)
+}
+
+// describe says in a few words how a release is.
+func describe(s release.Summary) string {
+	switch {
+	case s.Outcome != "":
+		return strings.ReplaceAll(string(s.Outcome), "_", " ")
+	case s.Waiting != "":
+		return "waits: " + s.Waiting
+	case s.Phase == release.PhaseCanary:
+		return fmt.Sprintf("canary %d/%d at %.4g%%", s.Step, s.Steps, 100*s.Weight)
+	case s.Phase == release.PhaseBaking:
+		return fmt.Sprintf("baking at %.4g%%", 100*s.Weight)
+	default:
+		return string(s.Phase)
+	}
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

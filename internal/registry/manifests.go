@@ -1,0 +1,281 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// maxManifest bounds a manifest (OCI distribution-spec 1.1 asks for 4 MiB).
+const maxManifest = 4 << 20
+
+// The manifests that are understood.
+const (
+	typeImage       = "application/vnd.oci.image.manifest.v1+json"
+	typeIndex       = "application/vnd.oci.image.index.v1+json"
+	typeDockerImage = "application/vnd.docker.distribution.manifest.v2+json"
+	typeDockerList  = "application/vnd.docker.distribution.manifest.list.v2+json"
+)
+
+// descriptor is a reference to content (OCI image-spec 1.1, descriptor.md).
+type descriptor struct {
+	MediaType    string            `json:"mediaType"`
+	Digest       string            `json:"digest"`
+	Size         int64             `json:"size"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	URLs         []string          `json:"urls,omitempty"`
+	Platform     *platform         `json:"platform,omitempty"`
+	Data         []byte            `json:"data,omitempty"`
+}
+
+type platform struct {
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+}
+
+// document is any of the manifests.
+type document struct {
+	SchemaVersion int               `json:"schemaVersion"`
+	MediaType     string            `json:"mediaType,omitempty"`
+	ArtifactType  string            `json:"artifactType,omitempty"`
+	Config        *descriptor       `json:"config,omitempty"`
+	Layers        []descriptor      `json:"layers,omitempty"`
+	Manifests     []descriptor      `json:"manifests,omitempty"`
+	Subject       *descriptor       `json:"subject,omitempty"`
+	Annotations   map[string]string `json:"annotations,omitempty"`
+}
+
+// decodeManifest reads a manifest and settles its media type, which the header
+// and the document must agree on.
+func decodeManifest(data []byte, contentType string) (document, string, error) {
+	var doc document
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return doc, "", problemf(http.StatusBadRequest, "MANIFEST_INVALID", "the manifest is not JSON: %v", err)
+	}
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	if mediaType = strings.TrimSpace(mediaType); mediaType == "" {
+		mediaType = doc.MediaType
+	}
+	if doc.MediaType != "" && doc.MediaType != mediaType {
+		return doc, "", problemf(http.StatusBadRequest, "MANIFEST_INVALID",
+			"the manifest says it is %q, the request says %q", doc.MediaType, mediaType)
+	}
+	switch mediaType {
+	case typeImage, typeIndex, typeDockerImage, typeDockerList:
+	default:
+		return doc, "", problemf(http.StatusBadRequest, "MANIFEST_INVALID", "manifests of type %q are not known", mediaType)
+	}
+	for _, d := range doc.all() {
+		if _, err := parseDigest(d.Digest); err != nil {
+			return doc, "", problemf(http.StatusBadRequest, "MANIFEST_INVALID", "%v", err)
+		}
+	}
+	return doc, mediaType, nil
+}
+
+// all lists what a manifest names, its subject included.
+func (d document) all() []descriptor {
+	all := append(append([]descriptor{}, d.Layers...), d.Manifests...)
+	if d.Config != nil {
+		all = append(all, *d.Config)
+	}
+	if d.Subject != nil {
+		all = append(all, *d.Subject)
+	}
+	return all
+}
+
+// kind is the artifact type by which referrers are filtered (OCI
+// distribution-spec 1.1, "Listing Referrers").
+func (d document) kind() string {
+	if d.ArtifactType == "" && d.Config != nil {
+		return d.Config.MediaType
+	}
+	return d.ArtifactType
+}
+
+// foreign says whether a layer lies somewhere else and need not be here.
+func foreign(d descriptor) bool {
+	return len(d.URLs) > 0 || strings.Contains(d.MediaType, "nondistributable") || strings.Contains(d.MediaType, ".foreign.")
+}
+
+// manifest answers under /manifests/.
+func (h *handler) manifest(w http.ResponseWriter, r *http.Request, repo, reference string) {
+	_, digestErr := parseDigest(reference)
+	if digestErr != nil && !tagForm.MatchString(reference) {
+		code := "TAG_INVALID"
+		if strings.Contains(reference, ":") {
+			code = "DIGEST_INVALID"
+		}
+		refuse(w, r, problemf(http.StatusBadRequest, code, "%q is neither a tag nor a digest", reference), "")
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		h.getManifest(w, r, repo, reference)
+	case http.MethodPut:
+		h.putManifest(w, r, repo, reference)
+	case http.MethodDelete:
+		h.deleteManifest(w, r, repo, reference)
+	default:
+		notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete)
+	}
+}
+
+func (h *handler) getManifest(w http.ResponseWriter, r *http.Request, repo, reference string) {
+	m, err := h.store.Manifest(r.Context(), repo, reference)
+	if err != nil {
+		refuse(w, r, err, "MANIFEST_UNKNOWN")
+		return
+	}
+	w.Header().Set("Content-Type", m.MediaType)
+	w.Header().Set("Docker-Content-Digest", m.Digest)
+	w.Header().Set("Content-Length", strconv.Itoa(len(m.Bytes)))
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(m.Bytes) // the asker is gone when this fails
+	}
+}
+
+func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, repo, reference string) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxManifest))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		err = problemf(http.StatusRequestEntityTooLarge, "SIZE_INVALID", "a manifest has at most %d bytes", maxManifest)
+	}
+	if err != nil {
+		refuse(w, r, err, "")
+		return
+	}
+	stored, doc, err := h.store.putManifest(r.Context(), repo, reference, data, r.Header.Get("Content-Type"))
+	if err != nil {
+		refuse(w, r, err, "MANIFEST_BLOB_UNKNOWN")
+		return
+	}
+	if doc.Subject != nil {
+		w.Header().Set("OCI-Subject", doc.Subject.Digest)
+	}
+	w.Header().Set("Location", "/v2/"+repo+"/manifests/"+stored.String())
+	w.Header().Set("Docker-Content-Digest", stored.String())
+	w.WriteHeader(http.StatusCreated)
+}
+
+// putManifest stores a manifest whose parts are all here.
+func (s *Store) putManifest(ctx context.Context, repo, reference string, data []byte, contentType string) (digest, document, error) {
+	doc, mediaType, err := decodeManifest(data, contentType)
+	if err != nil {
+		return digest{}, doc, err
+	}
+	d, tag := sha256Of(data), reference
+	if wanted, err := parseDigest(reference); err == nil {
+		d, tag = wanted.of(data), ""
+		if d != wanted {
+			return d, doc, problemf(http.StatusBadRequest, "DIGEST_INVALID", "the manifest's digest is %s, not %s", d, wanted)
+		}
+	}
+	if err := s.complete(ctx, repo, doc); err != nil {
+		return d, doc, err
+	}
+	if err := s.movable(ctx, repo, tag, d); err != nil {
+		return d, doc, err
+	}
+	if err := s.putBytes(data, d); err != nil {
+		return d, doc, err
+	}
+	return d, doc, s.index.put(ctx, repo, tag, recordOf(d, mediaType, int64(len(data)), doc))
+}
+
+func recordOf(d digest, mediaType string, size int64, doc document) record {
+	annotations, err := json.Marshal(doc.Annotations)
+	if err != nil {
+		annotations = []byte("null") // a map of strings can always be encoded
+	}
+	r := record{
+		Digest: d.String(), MediaType: mediaType, Size: size,
+		ArtifactType: doc.kind(), Annotations: string(annotations),
+	}
+	if doc.Subject != nil {
+		r.Subject = doc.Subject.Digest
+	}
+	for _, part := range doc.all() {
+		r.References = append(r.References, part.Digest)
+	}
+	return r
+}
+
+// complete refuses a manifest that names what the repository does not have.
+func (s *Store) complete(ctx context.Context, repo string, doc document) error {
+	blobs := doc.Layers
+	if doc.Config != nil {
+		blobs = append([]descriptor{*doc.Config}, blobs...)
+	}
+	for _, b := range blobs {
+		there, err := s.index.linked(ctx, repo, b.Digest)
+		if err != nil {
+			return err
+		}
+		if !there && !foreign(b) {
+			return problemf(http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN", "blob %s is not in %s", b.Digest, repo)
+		}
+	}
+	for _, m := range doc.Manifests {
+		if _, err := s.index.manifest(ctx, repo, m.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// immutablePrefix begins the tags that never move.
+const immutablePrefix = "release-"
+
+// movable refuses to let a release tag point to something else.
+func (s *Store) movable(ctx context.Context, repo, tag string, d digest) error {
+	if !strings.HasPrefix(tag, immutablePrefix) {
+		return nil
+	}
+	now, err := s.index.manifest(ctx, repo, tag)
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err == nil && now.Digest != d.String() {
+		err = problemf(http.StatusConflict, "DENIED", "tag %s belongs to %s for good; choose another tag", tag, now.Digest)
+	}
+	return err
+}
+
+func (h *handler) deleteManifest(w http.ResponseWriter, r *http.Request, repo, reference string) {
+	if err := h.store.deleteManifest(r.Context(), repo, reference); err != nil {
+		refuse(w, r, err, "MANIFEST_UNKNOWN")
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// deleteManifest deletes a manifest by digest, or a tag alone.
+func (s *Store) deleteManifest(ctx context.Context, repo, reference string) error {
+	found, err := s.index.manifest(ctx, repo, reference)
+	if err != nil {
+		return err
+	}
+	if found.Digest != reference {
+		if strings.HasPrefix(reference, immutablePrefix) {
+			return problemf(http.StatusConflict, "DENIED", "tag %s stays for good", reference)
+		}
+		return s.index.untag(ctx, repo, reference)
+	}
+	if err := s.manifestFree(reference); err != nil {
+		return err
+	}
+	d, err := parseDigest(reference)
+	if err != nil {
+		return err
+	}
+	if err := s.blobFree(ctx, repo, d); err != nil {
+		return err // it is a part of an index, or the subject, of what is held
+	}
+	return s.index.remove(ctx, repo, reference)
+}
