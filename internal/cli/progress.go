@@ -33,20 +33,26 @@ func (p *progress) event(e app.Progress) {
 	}
 }
 
+// stepEvent is one line of --json.
+type stepEvent struct {
+	Stage   app.Stage        `json:"stage"`
+	Done    bool             `json:"done"`
+	Detail  string           `json:"detail,omitempty"`
+	Seconds float64          `json:"seconds,omitempty"`
+	Release *release.Summary `json:"release,omitempty"`
+}
+
 func (p *progress) object(e app.Progress) {
-	object := map[string]any{"stage": e.Stage, "done": e.Done}
-	if e.Detail != "" {
-		object["detail"] = e.Detail
-	}
-	if e.Done {
-		object["seconds"] = e.Took.Seconds()
-	}
+	event := stepEvent{Stage: e.Stage, Done: e.Done, Detail: e.Detail, Seconds: e.Took.Seconds()}
 	if e.Summary != nil {
 		summary := *e.Summary
 		summary.Trace = nil
-		object["release"] = summary
+		if !app.Settled(summary) {
+			summary.Report = nil // it comes with the last event
+		}
+		event.Release, event.Done = &summary, app.Settled(summary)
 	}
-	if line, err := json.Marshal(object); err == nil {
+	if line, err := json.Marshal(event); err == nil {
 		fmt.Fprintf(p.stdio.Out, "%s\n", line)
 	}
 }
@@ -76,11 +82,18 @@ func evidence(s release.Summary) string {
 		text = fmt.Sprintf(", E %.3g of %.3g, new %d/%d failed, live %d/%d",
 			v.E, v.Bound, v.Canary.Errors(), v.Canary.Total(), v.Stable.Errors(), v.Stable.Total())
 	}
-	if s.NeedUnits > 0 && s.Outcome == "" {
+	switch {
+	case s.Outcome != "":
+	case s.NeedUnits > 0:
 		text += fmt.Sprintf(", needs %d more requests on the new version", s.NeedUnits)
+	case s.Verdict != nil && s.Step == s.Steps && s.Verdict.Needs > 0 && s.Verdict.Needs < plenty:
+		text += fmt.Sprintf(", needs about %d more requests for a proof", s.Verdict.Needs)
 	}
 	return text
 }
+
+// plenty is a number of requests that nobody waits for.
+const plenty = 1_000_000
 
 func (p *progress) rewrite(line string) {
 	fmt.Fprintf(p.stdio.Err, "\r\x1b[K%s", line)
