@@ -70,6 +70,7 @@ func once(client *http.Client, next func() (*http.Request, error)) error {
 	if err != nil {
 		return err
 	}
+	defer resp.Body.Close()
 	if err := drain(resp.Body); err != nil {
 		return err
 	}

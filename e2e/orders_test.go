@@ -194,7 +194,11 @@ func alter(t *testing.T, dir, statement string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	changed, err := db.ExecContext(t.Context(), statement)
 	if err != nil {
 		t.Fatal(err)

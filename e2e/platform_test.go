@@ -260,9 +260,9 @@ func need(t *testing.T, name string) string {
 	return path
 }
 
-func drain(r io.ReadCloser) error {
+func drain(r io.Reader) error {
 	_, err := io.Copy(io.Discard, r)
-	return errors.Join(err, r.Close())
+	return err
 }
 
 func readAll(t *testing.T, resp *http.Response) string {

@@ -1,3 +1,6 @@
+// Package app ties the stages together: it is the only place that knows all
+// concrete types. Ship is the story of the loop on the client's side, Serve the
+// story of how a platform starts. It prints nothing; package cli does.
 package app
 
 import (

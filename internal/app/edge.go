@@ -55,15 +55,15 @@ func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, log *slog.Logge
 }
 
 // adopt takes over the listeners of an edge that runs already.
-func (e *edge) adopt(ctx context.Context) (bool, error) {
+func (e *edge) adopt(ctx context.Context) (adopted bool, err error) {
 	if _, err := e.client.Status(ctx); err != nil {
-		return false, nil //nolint:nilerr // nobody there to adopt is the usual case
+		return false, nil // nobody there to adopt is the usual case
 	}
 	files, err := e.client.Listeners(ctx)
 	if err != nil {
 		return false, err
 	}
-	defer files.Close()
+	defer func() { err = errors.Join(err, files.Close()) }()
 	if e.production, err = net.FileListener(files.Production); err != nil {
 		return false, fmt.Errorf("take over the edge's listeners: %w", err)
 	}
@@ -88,7 +88,7 @@ func (e *edge) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := e.client.Watch(ctx)
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
 		e.log.Info("edge is not there, starting it", "reason", err)
 		if err := e.start(ctx); err != nil {

@@ -49,11 +49,11 @@ type command struct {
 
 // options are the flags of all commands; each command binds those it has.
 type options struct {
-	data, dir, format, repo, layout, listen, edge, staging, release, initCI string
-	json, fix, diff, unsafe, push, skipTests, supersede, detach             bool
-	follow, keep, tether, accept, all, yes                                  bool
-	tail                                                                    int
-	failOn                                                                  string
+	data, format, repo, layout, listen, edge, staging, release  string
+	json, fix, diff, unsafe, push, skipTests, supersede, detach bool
+	follow, keep, tether, accept, all                           bool
+	tail                                                        int
+	failOn                                                      string
 }
 
 // call is a command being run.

@@ -36,10 +36,10 @@ func runRollback(ctx context.Context, c *call) error {
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	switch {
-	case s.Outcome == release.RolledBack:
+	switch s.Outcome {
+	case release.RolledBack:
 		fmt.Fprintf(c.Err, "%s was taken back\n", s.ID)
-	case s.Outcome == release.Live:
+	case release.Live:
 		fmt.Fprintf(c.Err, "%s was taken back: %s is live with the plan from before\n", s.BackFrom, s.ID)
 	default:
 		return &exitError{code: codeOfRelease(s), message: fmt.Sprintf("%s ended %s: %s", s.ID, s.Outcome, s.Reason)}

@@ -48,8 +48,7 @@ func (c *call) shipped(ctx context.Context, last release.Summary, err error) err
 	var refusal *api.Error
 	switch {
 	case errors.As(err, &findings):
-		check.Text(c.Err, findings.Findings, findings.Project, c.Terminal)
-		return err
+		return errors.Join(check.Text(c.Err, findings.Findings, findings.Project, c.Terminal), err)
 	case errors.As(err, &refusal) && refusal.Code == release.CodeUnchanged:
 		fmt.Fprintf(c.Err, "nothing to do: %s\n", refusal.Message)
 		return nil

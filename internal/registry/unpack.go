@@ -129,7 +129,7 @@ func (s *Store) unpack(doc document, root string) error {
 }
 
 func (s *Store) applyAll(doc document, dir string) error {
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the image's user enters it
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
 	root, err := os.OpenRoot(dir)

@@ -282,7 +282,7 @@ func parseContentRange(text string) (start, end int64, err error) {
 	start, startErr := strconv.ParseInt(from, 10, 64)
 	end, endErr := strconv.ParseInt(to, 10, 64)
 	if !found || errors.Join(startErr, endErr) != nil || start < 0 || end < start {
-		return 0, 0, fmt.Errorf("Content-Range %q is not START-END", text) //nolint:staticcheck // the header's own name
+		return 0, 0, fmt.Errorf("Content-Range %q is not START-END", text)
 	}
 	return start, end, nil
 }

@@ -83,11 +83,16 @@ func Image(t *testing.T) driver.Image {
 	building.Lock()
 	defer building.Unlock()
 	if built == "" {
-		dir, err := os.MkdirTemp("", "davit-drivertest-")
+		dir, err := os.MkdirTemp("", "davit-drivertest-") //nolint:usetesting // other users enter it
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { os.RemoveAll(dir); built = "" })
+		t.Cleanup(func() {
+			built = ""
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		})
 		source, err := filepath.Abs("../drivertest/testdata/service")
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +103,7 @@ func Image(t *testing.T) driver.Image {
 			t.Fatalf("build the service: %v: %s", err, output)
 		}
 		for _, path := range []string{dir, filepath.Join(dir, "app")} {
-			if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // the image's user enters it
+			if err := os.Chmod(path, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -345,14 +350,15 @@ func waits(t *testing.T, s *suite) {
 	s.start(t, s.spec("app-3", func(spec *driver.Spec) { spec.Run.Wait = []string{"tcp://" + other.Address} }))
 }
 
-func (s *suite) find(t *testing.T, id string) driver.Instance {
+// found returns the instance app-1 as it is listed.
+func (s *suite) found(t *testing.T) driver.Instance {
 	t.Helper()
 	list, err := s.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range list {
-		if i.ID == id {
+		if i.ID == "app-1" {
 			return i
 		}
 	}
@@ -365,26 +371,26 @@ func startedAgain(t *testing.T, s *suite) {
 		t.Error("it answered before it ended")
 	}
 	Until(t, "restart", func() bool {
-		now := s.find(t, "app-1")
+		now := s.found(t)
 		return now.State == driver.Ready && now.Restarts == 1
 	})
-	if now := s.find(t, "app-1"); now.Address != i.Address || now.PID == i.PID {
+	if now := s.found(t); now.Address != i.Address || now.PID == i.PID {
 		t.Errorf("before %+v, after %+v", i, now)
 	}
 }
 
 func sickIsRestarted(t *testing.T, s *suite) {
 	s.start(t, s.spec("app-1", env("SICK_AFTER", "300ms")))
-	Until(t, "restart", func() bool { return s.find(t, "app-1").Restarts > 0 })
+	Until(t, "restart", func() bool { return s.found(t).Restarts > 0 })
 }
 
 func crashLoop(t *testing.T, s *suite) {
 	i := s.start(t, s.spec("app-1"))
 	Until(t, "crash loop", func() bool {
 		_, _ = Get(i, "/exit") // ends it whenever it is there
-		return s.find(t, "app-1").State == driver.CrashLoop
+		return s.found(t).State == driver.CrashLoop
 	})
-	if got := s.find(t, "app-1").Reason; !strings.Contains(got, "exit status 4") {
+	if got := s.found(t).Reason; !strings.Contains(got, "exit status 4") {
 		t.Errorf("the reason is %q", got)
 	}
 	if again := s.start(t, s.spec("app-1")); again.State != driver.Ready {

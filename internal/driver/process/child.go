@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-
 	"syscall"
 	"time"
 )
@@ -32,7 +31,7 @@ func (s *shim) startChild() (*child, error) {
 	}
 	defer read.Close()
 	defer write.Close()
-	cmd := exec.Command(s.order.Executable, "shim-init")
+	cmd := exec.Command(s.order.Executable, "shim-init") //nolint:noctx // it is stopped in order
 	cmd.Args[0] = "davit"
 	cmd.Env = []string{}
 	cmd.Dir = "/"

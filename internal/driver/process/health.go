@@ -12,6 +12,9 @@ import (
 	"github.com/davit-dev/davit/internal/driver"
 )
 
+// errUnready is the cause when something did not get well in time.
+var errUnready = errors.New("not ready")
+
 // firstHealth asks, ever less often, until the first good answer or until
 // health.start is over.
 func firstHealth(ctx context.Context, address string, health driver.Health) error {

@@ -39,9 +39,7 @@ func InitMain(args []string) int {
 		return exitCannotRun
 	}
 	f.Close()
-	if err := s.become(); err != nil {
-		fmt.Fprintf(os.Stderr, "davit: %v\n", err)
-	}
+	fmt.Fprintf(os.Stderr, "davit: %v\n", s.become())
 	return exitCannotRun
 }
 

@@ -99,8 +99,8 @@ func (d *Driver) launch(spec driver.Spec) (*shimProcess, error) {
 
 func (d *Driver) spawn(dir string) (*shimProcess, error) {
 	s := &shimProcess{done: make(chan struct{})}
-	cmd := exec.Command(d.cfg.Executable, "shim", dir)
-	cmd.Args[0] = "davit" // what ps shows
+	cmd := exec.Command(d.cfg.Executable, "shim", dir) //nolint:noctx // it outlives us
+	cmd.Args[0] = "davit"                              // what ps shows
 	cmd.Env = []string{"GOMAXPROCS=1"}
 	cmd.Dir = "/"
 	cmd.Stderr = s

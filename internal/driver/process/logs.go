@@ -155,7 +155,7 @@ func (d *Driver) follow(ctx context.Context, w io.Writer, begin []byte, f follow
 func (f follower) more(w io.Writer, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil //nolint:nilerr // it was removed or is being rotated
+		return nil // it was removed or is being rotated
 	}
 	defer file.Close()
 	info, err := file.Stat()

@@ -18,7 +18,7 @@ func freePort() (int, error) {
 	const tries = 200
 	for range tries {
 		port := lowPort + rand.IntN(highPort-lowPort)
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)) //nolint:noctx // it does not wait
 		if err == nil {
 			return port, l.Close()
 		}

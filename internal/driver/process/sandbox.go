@@ -20,7 +20,7 @@ const (
 
 // probe finds the best level that can be had, by trying.
 func probe(executable string) Level {
-	cmd := exec.Command(executable, "shim-init", "probe")
+	cmd := exec.Command(executable, "shim-init", "probe") //nolint:noctx // it ends by itself
 	cmd.Args[0] = "davit"
 	cmd.Env = []string{}
 	cmd.SysProcAttr = cloned(Namespaces, nobody, nobody)

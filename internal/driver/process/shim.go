@@ -3,7 +3,6 @@ package process
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -67,7 +66,7 @@ func runShim(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // nothing is written any more
 	port, err := freePort()
 	if err != nil {
 		return err
@@ -136,8 +135,8 @@ func (s *shim) watchTether() {
 func (s *shim) serve() (*http.Server, error) {
 	var l net.Listener
 	err := overSocket(s.dir, func(path string) (err error) {
-		_ = os.Remove(path) // of a shim that was killed; we hold the lock
-		l, err = net.Listen("unix", path)
+		_ = os.Remove(path)               // of a shim that was killed; we hold the lock
+		l, err = net.Listen("unix", path) //nolint:noctx // it does not wait
 		return err
 	})
 	if err != nil {
@@ -191,6 +190,3 @@ func (s *shim) become(state driver.State, reason string) {
 		}
 	})
 }
-
-// errUnready says that the program did not get well in time.
-var errUnready = errors.New("not ready")

@@ -68,8 +68,13 @@ func worseAlternatives() []alternative {
 		name string
 		psi  float64
 	}{
-		{"errors ×1.5", 1.5}, {"errors ×2", 2}, {"errors ×3", 3}, {"errors ×5", 5},
-		{"errors ×10", 10}, {"errors ×30", 30}, {"errors ×100", 100},
+		{"errors ×1.5", 1.5},
+		{"errors ×2", 2},
+		{"errors ×3", 3},
+		{"errors ×5", 5},
+		{"errors ×10", 10},
+		{"errors ×30", 30},
+		{"errors ×100", 100},
 	} {
 		all = append(all, alternative{a.name, func(shifted, _ float64) float64 { return odds(shifted, a.psi) }})
 	}
