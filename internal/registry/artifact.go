@@ -24,6 +24,9 @@ type ArtifactLayer struct {
 	Data      []byte
 }
 
+// maxArtifact bounds the layers of an artifact together, in bytes.
+const maxArtifact = 8 << 20
+
 const (
 	typeEmpty = "application/vnd.oci.empty.v1+json"
 	emptyJSON = "{}"
@@ -39,12 +42,13 @@ func (s *Store) Artifact(ctx context.Context, repo, digest string) (Artifact, er
 	if err := json.Unmarshal(m.Bytes, &doc); err != nil {
 		return Artifact{}, fmt.Errorf("read artifact %s: %w", digest, err)
 	}
-	a := Artifact{Type: doc.kind()}
+	a, room := Artifact{Type: doc.kind()}, int64(maxArtifact)
 	if doc.Subject != nil {
 		a.Subject = doc.Subject.Digest
 	}
 	for _, layer := range doc.Layers {
-		data, err := s.readBlob(layer.Digest)
+		data, err := s.readBlob(layer.Digest, room)
+		room -= int64(len(data))
 		if err != nil {
 			return Artifact{}, fmt.Errorf("read artifact %s: %w", digest, err)
 		}
@@ -66,6 +70,13 @@ func (r Remote) PushArtifact(ctx context.Context, a Artifact) (string, error) {
 	doc := document{
 		SchemaVersion: 2, MediaType: typeImage, ArtifactType: a.Type,
 		Config: &descriptor{MediaType: typeEmpty, Digest: sha256Of([]byte(emptyJSON)).String(), Size: int64(len(emptyJSON))},
+	}
+	size := 0
+	for _, layer := range a.Layers {
+		size += len(layer.Data)
+	}
+	if size > maxArtifact {
+		return "", fmt.Errorf("push artifact: its layers have %d bytes, at most %d are allowed", size, maxArtifact)
 	}
 	parts := append([]ArtifactLayer{{typeEmpty, []byte(emptyJSON)}}, a.Layers...)
 	for i, part := range parts {
@@ -111,7 +122,7 @@ func (r Remote) describe(ctx context.Context, digest string) (descriptor, error)
 		return descriptor{}, fmt.Errorf("look at %s: %w", digest, err)
 	}
 	defer resp.Body.Close()
-	size, err := io.Copy(io.Discard, resp.Body)
+	size, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxManifest))
 	if err != nil {
 		return descriptor{}, fmt.Errorf("look at %s: %w", digest, err)
 	}

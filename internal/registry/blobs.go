@@ -46,12 +46,13 @@ func (h *handler) getBlob(w http.ResponseWriter, r *http.Request, repo string, d
 	if r.Method == http.MethodHead {
 		return
 	}
-	if _, err := io.Copy(w, content); errors.Is(err, ErrCorrupt) {
-		panic(http.ErrAbortHandler) // wrong bytes must not look like a whole answer
+	if _, err := io.Copy(w, content); err != nil {
+		panic(http.ErrAbortHandler) // a part, or wrong bytes, must not look like a whole answer
 	}
 }
 
-// getRange serves a part, which cannot be verified by itself (RFC 9110, 14).
+// getRange serves a part (RFC 9110, 14). A part cannot be verified by itself, so
+// the whole blob is read first.
 func (h *handler) getRange(w http.ResponseWriter, r *http.Request, d digest) {
 	f, err := os.Open(h.store.path(d))
 	if err != nil {
@@ -59,6 +60,13 @@ func (h *handler) getRange(w http.ResponseWriter, r *http.Request, d digest) {
 		return
 	}
 	defer f.Close()
+	if r.Method == http.MethodGet {
+		sum := d.hash()
+		if _, err := io.Copy(sum, f); err != nil || !d.matches(sum) {
+			refuse(w, r, errors.Join(fmt.Errorf("blob %s: %w", d, ErrCorrupt), err), "")
+			return
+		}
+	}
 	http.ServeContent(w, r, "", time.Time{}, f)
 }
 
@@ -84,7 +92,7 @@ func (h *handler) deleteBlob(w http.ResponseWriter, r *http.Request, repo string
 
 // blobFree refuses to delete what a held manifest names.
 func (s *Store) blobFree(ctx context.Context, repo string, d digest) error {
-	manifests, err := s.index.holders(ctx, repo, d.String())
+	manifests, err := s.index.users(ctx, repo, d.String())
 	if err != nil {
 		return err
 	}

@@ -50,21 +50,35 @@ func (d digest) of(data []byte) digest {
 
 func sha256Of(data []byte) digest { return digest{algorithm: "sha256"}.of(data) }
 
-// verified is a blob's file whose end is an error when its content was wrong.
+// verified is a blob's file that holds back its last bytes until the content is
+// known to be right, so that nobody takes a wrong blob for a whole one.
 type verified struct {
 	file   *os.File
 	digest digest
 	hash   hash.Hash
+	left   int64 // bytes not read yet
+	done   bool  // verified
 }
 
 // Read implements io.Reader.
 func (v *verified) Read(p []byte) (int, error) {
-	n, err := v.file.Read(p)
-	v.hash.Write(p[:n])
-	if errors.Is(err, io.EOF) && !v.digest.matches(v.hash) {
-		return n, fmt.Errorf("blob %s: %w", v.digest, ErrCorrupt)
+	if v.done {
+		return 0, io.EOF
 	}
-	return n, err
+	n, err := v.file.Read(p[:min(int64(len(p)), v.left)])
+	v.hash.Write(p[:n])
+	v.left -= int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, fmt.Errorf("read blob %s: %w", v.digest, err)
+	}
+	if v.left > 0 && err == nil {
+		return n, nil
+	}
+	if !v.digest.matches(v.hash) {
+		return 0, fmt.Errorf("blob %s: %w", v.digest, ErrCorrupt)
+	}
+	v.done = true
+	return n, nil
 }
 
 // Close implements io.Closer.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
 )
 
 // problem is an error of the protocol (OCI distribution-spec 1.1, "Error codes").
@@ -22,6 +24,11 @@ func problemf(status int, code, format string, args ...any) *problem {
 	return &problem{status: status, code: code, message: fmt.Sprintf(format, args...)}
 }
 
+// full says whether there was no room for something.
+func full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, sqlite3.FULL)
+}
+
 // refuse answers with an error.
 func refuse(w http.ResponseWriter, r *http.Request, err error, missing string) {
 	var p *problem
@@ -29,7 +36,7 @@ func refuse(w http.ResponseWriter, r *http.Request, err error, missing string) {
 	case errors.As(err, &p):
 	case errors.Is(err, ErrNotFound):
 		p = problemf(http.StatusNotFound, missing, "%v", err)
-	case errors.Is(err, syscall.ENOSPC):
+	case full(err):
 		p = problemf(http.StatusInsufficientStorage, "UNKNOWN", "the disk is full: %v", err)
 	default:
 		p = problemf(http.StatusInternalServerError, "UNKNOWN", "%v", err)

@@ -24,7 +24,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		return
 	}
-	for _, route := range []struct {
+	for _, route := range []struct { // /v2/REPO then mark then one last element
 		mark  string
 		serve func(w http.ResponseWriter, r *http.Request, repo, rest string)
 	}{
@@ -35,8 +35,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		{"/referrers/", h.referrers},
 	} {
 		at := strings.LastIndex(path, route.mark)
-		if at < 0 {
-			continue
+		if at < 0 || strings.Contains(path[at+len(route.mark):], "/") {
+			continue // a repository's name may hold any of the words
 		}
 		repo, rest := path[:at], path[at+len(route.mark):]
 		if !validRepository(repo) {

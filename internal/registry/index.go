@@ -5,7 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 
+	"github.com/ncruces/go-sqlite3"
 	_ "github.com/ncruces/go-sqlite3/driver" // the database/sql driver
 )
 
@@ -43,13 +49,31 @@ type record struct {
 }
 
 func openIndex(path string) (*index, error) {
-	db, err := sql.Open("sqlite3", "file:"+path+"?_pragma=locking_mode(exclusive)&_pragma=journal_mode(wal)&_pragma=synchronous(full)")
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open index: %w", err)
+	}
+	f.Close()
+	// An exclusive lock before WAL needs no shared memory.
+	query := url.Values{"modeof": {path}, "_pragma": {
+		"busy_timeout(1000)", "locking_mode(exclusive)", "journal_mode(wal)",
+		"synchronous(full)", "trusted_schema(off)", "cell_size_check(on)",
+	}}
+	source := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
+	db, err := sql.Open("sqlite3", source.String())
 	if err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
 	db.SetMaxOpenConns(1) // exclusive locking belongs to one connection
 	x := &index{db: db}
 	if err := x.prepare(context.Background()); err != nil {
+		if errors.Is(err, sqlite3.BUSY) {
+			err = fmt.Errorf("another process has it: %w", err)
+		}
 		return nil, errors.Join(err, db.Close())
 	}
 	return x, nil
@@ -148,21 +172,43 @@ func (x *index) put(ctx context.Context, repo, tag string, r record) error {
 		if tag == "" {
 			return nil
 		}
+		if err := movable(ctx, tx, repo, tag, r.Digest); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, "INSERT OR REPLACE INTO tag VALUES (?, ?, ?)", repo, tag, r.Digest)
 		return err
 	})
 }
 
+// immutablePrefix begins the tags that never move.
+const immutablePrefix = "release-"
+
+// movable refuses to let a release tag point to something else. It asks within
+// the transaction that moves the tag, so that of two pushes one wins.
+func movable(ctx context.Context, tx *sql.Tx, repo, tag, digest string) error {
+	if !strings.HasPrefix(tag, immutablePrefix) {
+		return nil
+	}
+	var now string
+	err := tx.QueryRowContext(ctx, "SELECT digest FROM tag WHERE repo = ? AND name = ?", repo, tag).Scan(&now)
+	if errors.Is(err, sql.ErrNoRows) || (err == nil && now == digest) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return problemf(http.StatusConflict, "DENIED", "tag %s belongs to %s for good; choose another tag", tag, now)
+}
+
 // manifest finds a manifest by tag or digest.
 func (x *index) manifest(ctx context.Context, repo, reference string) (record, error) {
 	const columns = "SELECT m.digest, m.media_type, m.size, m.artifact_type, m.subject, m.annotations FROM manifest m "
-	row := x.db.QueryRowContext(ctx, columns+"WHERE m.repo = ? AND m.digest = ?", repo, reference)
+	where := "WHERE m.repo = ? AND m.digest = ?"
 	if tagForm.MatchString(reference) {
-		row = x.db.QueryRowContext(ctx, columns+
-			"JOIN tag t ON t.repo = m.repo AND t.digest = m.digest WHERE t.repo = ? AND t.name = ?", repo, reference)
+		where = "JOIN tag t ON t.repo = m.repo AND t.digest = m.digest WHERE t.repo = ? AND t.name = ?"
 	}
 	var r record
-	err := row.Scan(&r.Digest, &r.MediaType, &r.Size, &r.ArtifactType, &r.Subject, &r.Annotations)
+	err := x.db.QueryRowContext(ctx, columns+where, repo, reference).Scan(&r.Digest, &r.MediaType, &r.Size, &r.ArtifactType, &r.Subject, &r.Annotations)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, fmt.Errorf("manifest %s in %s: %w", reference, repo, ErrNotFound)
 	}
@@ -200,9 +246,13 @@ func (x *index) tags(ctx context.Context, repo, last string, n int) ([]string, e
 	return x.texts(ctx, "SELECT name FROM tag WHERE repo = ? AND name > ? ORDER BY name LIMIT ?", repo, last, n)
 }
 
-// holders returns the manifests of a repository that name a digest.
-func (x *index) holders(ctx context.Context, repo, digest string) ([]string, error) {
-	return x.texts(ctx, "SELECT manifest FROM reference WHERE repo = ? AND digest = ?", repo, digest)
+// users returns the manifests of a repository that need a digest: those that
+// name it, those that name these, and so on.
+func (x *index) users(ctx context.Context, repo, digest string) ([]string, error) {
+	return x.texts(ctx, `WITH RECURSIVE user (digest) AS (
+		SELECT manifest FROM reference WHERE repo = ?1 AND digest = ?2
+		UNION SELECT r.manifest FROM reference r JOIN user u ON r.digest = u.digest WHERE r.repo = ?1
+	) SELECT digest FROM user`, repo, digest)
 }
 
 func (x *index) texts(ctx context.Context, query string, args ...any) ([]string, error) {

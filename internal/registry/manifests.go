@@ -179,9 +179,6 @@ func (s *Store) putManifest(ctx context.Context, repo, reference string, data []
 	if err := s.complete(ctx, repo, doc); err != nil {
 		return d, doc, err
 	}
-	if err := s.movable(ctx, repo, tag, d); err != nil {
-		return d, doc, err
-	}
 	if err := s.putBytes(data, d); err != nil {
 		return d, doc, err
 	}
@@ -227,24 +224,6 @@ func (s *Store) complete(ctx context.Context, repo string, doc document) error {
 		}
 	}
 	return nil
-}
-
-// immutablePrefix begins the tags that never move.
-const immutablePrefix = "release-"
-
-// movable refuses to let a release tag point to something else.
-func (s *Store) movable(ctx context.Context, repo, tag string, d digest) error {
-	if !strings.HasPrefix(tag, immutablePrefix) {
-		return nil
-	}
-	now, err := s.index.manifest(ctx, repo, tag)
-	if errors.Is(err, ErrNotFound) {
-		return nil
-	}
-	if err == nil && now.Digest != d.String() {
-		err = problemf(http.StatusConflict, "DENIED", "tag %s belongs to %s for good; choose another tag", tag, now.Digest)
-	}
-	return err
 }
 
 func (h *handler) deleteManifest(w http.ResponseWriter, r *http.Request, repo, reference string) {

@@ -31,6 +31,11 @@ const uploadTTL = 24 * time.Hour
 type Options struct {
 	// Held says who needs the manifest with a digest, which then cannot be deleted.
 	Held func(digest string) (holder string, held bool)
+
+	// MaxEntries and MaxBytes bound an unpacked image; 0 means 200 000 entries
+	// and 8 GiB.
+	MaxEntries int
+	MaxBytes   int64
 }
 
 // Store is a folder of blobs and the index over them. It is safe for concurrent
@@ -58,6 +63,12 @@ func Open(dir string, opts Options) (*Store, error) {
 	if opts.Held == nil {
 		opts.Held = func(string) (string, bool) { return "", false }
 	}
+	if opts.MaxEntries == 0 {
+		opts.MaxEntries = maxEntries
+	}
+	if opts.MaxBytes == 0 {
+		opts.MaxBytes = maxBytes
+	}
 	s := &Store{dir: dir, opts: opts, uploads: map[string]*upload{}, roots: map[string]*sync.Mutex{}}
 	for _, name := range []string{blobsName, uploadsName, rootsName} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
@@ -68,8 +79,13 @@ func Open(dir string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	var err error
-	s.index, err = openIndex(filepath.Join(dir, "registry.db"))
-	return s, err
+	if s.index, err = openIndex(filepath.Join(dir, "registry.db")); err != nil {
+		return nil, err
+	}
+	if err := atomicfile.SyncDir(filepath.Dir(filepath.Clean(dir))); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Close closes the index. Requests must have ended.
@@ -112,7 +128,7 @@ func (s *Store) Manifest(ctx context.Context, repo, reference string) (Manifest,
 	if err != nil {
 		return Manifest{}, err
 	}
-	data, err := s.readBlob(record.Digest)
+	data, err := s.readBlob(record.Digest, maxManifest)
 	if err != nil {
 		return Manifest{}, err
 	}
@@ -150,11 +166,11 @@ func (s *Store) open(d digest) (io.ReadCloser, int64, error) {
 		f.Close()
 		return nil, 0, fmt.Errorf("open blob: %w", err)
 	}
-	return &verified{file: f, digest: d, hash: d.hash()}, info.Size(), nil
+	return &verified{file: f, digest: d, hash: d.hash(), left: info.Size()}, info.Size(), nil
 }
 
-// readBlob reads a small blob, a manifest, as a whole.
-func (s *Store) readBlob(text string) ([]byte, error) {
+// readBlob reads a blob of at most limit bytes as a whole.
+func (s *Store) readBlob(text string, limit int64) ([]byte, error) {
 	d, err := parseDigest(text)
 	if err != nil {
 		return nil, err
@@ -164,14 +180,10 @@ func (s *Store) readBlob(text string) ([]byte, error) {
 		return nil, err
 	}
 	defer rc.Close()
-	if size > maxManifest {
-		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read at once", d, size, maxManifest)
+	if size > limit {
+		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read at once", d, size, limit)
 	}
-	data, err := io.ReadAll(rc)
-	if err != nil {
-		return nil, fmt.Errorf("read blob %s: %w", d, err)
-	}
-	return data, nil
+	return io.ReadAll(rc)
 }
 
 // path is where a blob's file is.

@@ -66,6 +66,9 @@ func (s *Store) resume(id string) (*upload, error) {
 // client can go on from there.
 func (u *upload) add(r io.Reader) error {
 	f, err := os.OpenFile(u.path, os.O_WRONLY|os.O_APPEND, 0o600)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("upload: %w", ErrNotFound) // another request has finished it
+	}
 	if err != nil {
 		return fmt.Errorf("add to upload: %w", err)
 	}
@@ -176,6 +179,7 @@ func (h *handler) beginUpload(w http.ResponseWriter, r *http.Request, repo strin
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if query.Has("digest") {
+		defer h.store.drop(id) // the client does not know it and cannot go on
 		h.putUpload(w, r, repo, id, u)
 		return
 	}
@@ -230,6 +234,9 @@ func (h *handler) patchUpload(w http.ResponseWriter, r *http.Request, repo, id s
 		return
 	}
 	if err := u.add(r.Body); err != nil {
+		if full(err) {
+			h.store.drop(id) // it only fills the disk
+		}
 		h.place(w, repo, id, u)
 		refuse(w, r, err, "BLOB_UPLOAD_UNKNOWN")
 		return
@@ -251,6 +258,10 @@ func (h *handler) putUpload(w http.ResponseWriter, r *http.Request, repo, id str
 		err = h.store.finish(r.Context(), repo, id, u, d)
 	}
 	if err != nil {
+		if full(err) {
+			h.store.drop(id) // it only fills the disk
+		}
+		h.place(w, repo, id, u)
 		refuse(w, r, err, "BLOB_UPLOAD_UNKNOWN")
 		return
 	}

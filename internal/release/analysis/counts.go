@@ -1,16 +1,19 @@
 package analysis
 
+import "math"
+
 // Counts are units by outcome class, ordered from good to bad; the last class
-// is always the error.
+// is always the error. A count is never negative: Config refuses such counts,
+// and Score, which reads them from a journal, takes them for zero.
 type Counts struct {
 	Units []int64 `json:"units"`
 }
 
-// Total is the number of units.
+// Total is the number of units; math.MaxInt64 stands for any more than that.
 func (c Counts) Total() int64 {
 	sum := int64(0)
 	for _, n := range c.Units {
-		sum += n
+		sum = plus(sum, n)
 	}
 	return sum
 }
@@ -26,6 +29,15 @@ func (c Counts) Errors() int64 {
 // good is the number of units that are no errors.
 func (c Counts) good() int64 { return c.Total() - c.Errors() }
 
+// counted returns a copy in which negative counts are zero.
+func (c Counts) counted() Counts {
+	units := make([]int64, len(c.Units))
+	for class, n := range c.Units {
+		units[class] = max(n, 0)
+	}
+	return Counts{Units: units}
+}
+
 // add returns the sums, class by class.
 func (c Counts) add(d Counts) Counts {
 	sum := make([]int64, max(len(c.Units), len(d.Units)))
@@ -33,17 +45,25 @@ func (c Counts) add(d Counts) Counts {
 	// Classes are aligned at their end, where the error is.
 	shift := len(sum) - len(d.Units)
 	for class, n := range d.Units {
-		sum[class+shift] += n
+		sum[class+shift] = plus(sum[class+shift], n)
 	}
 	return Counts{Units: sum}
+}
+
+// plus adds counts and stops at the largest number there is.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-max(b, 0) {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // Cohort is a set of units that were assigned together with one probability.
 // Cohorts are scored in the order in which their units were claimed, never in
 // the order in which they were done.
 type Cohort struct {
-	Step   int     // of the release, from 0; a step's components start with it
-	Weight float64 // probability with which a unit went to the canary
+	Step   int     // of the release, from 0 to Config.Steps−1; a step's components start with it
+	Weight float64 // probability with which a unit went to the canary; see Score
 	Canary Counts
 	Stable Counts
 }

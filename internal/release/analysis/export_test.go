@@ -16,10 +16,9 @@ func Factors(raw, w, tolerance float64) (worse, notWorse []Factor) {
 }
 
 func factorsOf(alternatives []alternative, raw, w, tolerance float64) []Factor {
-	shifted := (1-tolerance)*raw + tolerance
 	var all []Factor
 	for _, a := range alternatives {
-		f := newFactor(guess{stable: shifted, canary: a.canary(shifted, raw)}, w, tolerance)
+		f := a.factor(raw, w, tolerance)
 		all = append(all, Factor{
 			a.name, math.Exp(f.canaryGood), math.Exp(f.canaryError), math.Exp(f.stableGood), math.Exp(f.stableError),
 		})

@@ -2,11 +2,22 @@ package analysis
 
 import "math"
 
-// guess is a pair of error rates that is fixed before the units are seen.
+// guess is a pair of error rates that is fixed before the units are seen. Both
+// lie strictly between 0 and 1.
 type guess struct {
 	stable float64 // q̃_b: of the shifted stable version
 	canary float64 // q_c
 }
+
+// closest is how near to 0 and 1 a guessed rate may come. Nearer ones would be
+// rounded to 0 or 1, under which an outcome is impossible and its factor no number.
+const closest = 1e-9
+
+func within(q float64) float64 { return min(max(q, closest), 1-closest) }
+
+// shift guesses the error rate of the stable version when a share ε of all its
+// units fails besides: (1−ε)·q + ε, in a form that rounding never takes below q.
+func shift(raw, tolerance float64) float64 { return within(raw + tolerance*(1-raw)) }
 
 // factor holds the likelihood ratios S̃ for the outcomes of a unit under one
 // guess, in log space. See DESIGN.md for the derivation.

@@ -27,14 +27,18 @@ func newProcess(alternatives []alternative, steps int) process {
 
 // score multiplies every component that has started by the cohort's factor.
 func (p *process) score(c Cohort, raw, tolerance float64) {
-	shifted := (1-tolerance)*raw + tolerance
 	for i, a := range p.alternatives {
-		f := newFactor(guess{stable: shifted, canary: a.canary(shifted, raw)}, c.Weight, tolerance)
-		gain := f.of(c)
-		for step := 0; step <= min(c.Step, p.steps-1); step++ {
+		gain := a.factor(raw, c.Weight, tolerance).of(c)
+		for step := 0; step <= c.Step; step++ {
 			p.logs[i*p.steps+step] += gain
 		}
 	}
+}
+
+// factor is the alternative's factor for a guess of the stable version's rate.
+func (a alternative) factor(raw, w, tolerance float64) factor {
+	shifted := shift(raw, tolerance)
+	return newFactor(guess{stable: shifted, canary: a.canary(shifted, raw)}, w, tolerance)
 }
 
 // logE is the log of the mixture, in which all components weigh the same.
@@ -50,7 +54,7 @@ func (p *process) logE() float64 {
 	return highest + math.Log(sum/float64(len(p.logs)))
 }
 
-// best is the component that has grown most.
+// best is the component with the greatest evidence.
 func (p *process) best() (name string, step int) {
 	at := 0
 	for i, l := range p.logs {

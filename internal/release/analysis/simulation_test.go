@@ -12,8 +12,9 @@ import (
 // release simulates one release of n cohorts, a quarter second each, and returns
 // the cohort at which it was found worse, -1 if never. Rate gives the two error
 // rates at a cohort.
-func release(t testing.TB, rng *rand.Rand, n, units int, rate func(i int) (pb, pc float64)) (at int, harmed int64) {
-	test := newTest(t, tolerance)
+func release(tb testing.TB, rng *rand.Rand, n, units int, rate func(i int) (pb, pc float64)) (at int, harmed int64) {
+	tb.Helper()
+	test := newTest(tb, tolerance)
 	for i := range n {
 		pb, pc := rate(i)
 		c := draw(rng, i*len(steps)/n, units, pb, pc)

@@ -1,7 +1,7 @@
 // Package analysis turns counts into a verdict: is the new version worse than
 // the live one, by more than the user cares about? It is arithmetic alone: no
-// clock, no randomness, no I/O, so the same cohorts give the same verdict to the
-// last bit. DESIGN.md derives the test and its bound.
+// clock, no randomness, no I/O, so the same cohorts give the same verdict, on one
+// processor architecture to the last bit. DESIGN.md derives the test and its bound.
 //
 // It must not import anything of the project but internal/x.
 package analysis
@@ -33,13 +33,14 @@ type Config struct {
 // Test is the evidence about one release. It is not safe for concurrent use.
 type Test struct {
 	cfg      Config
-	past     Counts // of the stable version: before the release, and scored in it
+	past     past // of the stable version: before the release, and scored in it
 	worse    process
 	notWorse process
 	worst    float64 // highest log E so far: Ville's inequality is about ever reaching the bound
 	canary   Counts
 	stable   Counts
-	weight   float64 // of the last cohort, for the outlook
+	weight   float64 // of the last cohort that was compared, for the outlook
+	step     int     // likewise
 }
 
 // New checks the configuration and returns a test that has seen nothing.
@@ -61,36 +62,47 @@ func New(cfg Config) (*Test, error) {
 		cfg: cfg, past: scaled(cfg.Prior),
 		worse:    newProcess(worseAlternatives(), cfg.Steps),
 		notWorse: newProcess(notWorseAlternatives(), cfg.Steps),
+		canary:   Counts{Units: make([]int64, classes)},
+		stable:   Counts{Units: make([]int64, classes)},
 	}, nil
 }
 
-// scaled keeps the rate of a past and at most priorMost of its units.
-func scaled(c Counts) Counts {
-	total := c.Total()
-	if total <= priorMost {
-		return Counts{Units: []int64{c.good(), c.Errors()}}
+// classes is the least number of outcome classes: good, and error.
+const classes = 2
+
+// past is what is known of the stable version. It holds fractions of units, so
+// that scaling keeps even a small rate as it is.
+type past struct{ units, errors float64 }
+
+// scaled keeps the rate of a prior and at most priorMost of its units.
+func scaled(c Counts) past {
+	p := past{units: float64(c.Total()), errors: float64(c.Errors())}
+	if p.units > priorMost {
+		p.errors, p.units = p.errors*(priorMost/p.units), priorMost
 	}
-	failed := int64(math.Round(float64(c.Errors()) * priorMost / float64(total)))
-	return Counts{Units: []int64{priorMost - failed, failed}}
+	return p
 }
 
 // rate guesses the stable version's error rate from its past alone, never from
 // the cohort that is to be scored (Krichevsky and Trofimov's estimator). It lies
 // strictly between 0 and 1.
-func (t *Test) rate() float64 {
-	return (float64(t.past.Errors()) + 0.5) / (float64(t.past.Total()) + 1)
-}
+func (p past) rate() float64 { return within((p.errors + 0.5) / (p.units + 1)) }
 
-// Score takes the next cohort in the order of claims. Cohorts of weight 0 or 1
-// compare nothing; they only add to what is known of the stable version.
+// Score takes the next cohort in the order of claims. A cohort whose weight does
+// not lie strictly between 0 and 1 compares nothing: it only adds to what is
+// known of the stable version. A step beyond the last counts as the last, one
+// before the first as the first, a negative count as zero.
 func (t *Test) Score(c Cohort) {
+	c.Canary, c.Stable = c.Canary.counted(), c.Stable.counted()
+	c.Step = min(max(c.Step, 0), t.cfg.Steps-1)
 	if c.Weight > 0 && c.Weight < 1 {
-		rate := t.rate()
+		rate := t.past.rate()
 		t.worse.score(c, rate, t.cfg.Tolerance)
 		t.notWorse.score(c, rate, t.cfg.Tolerance)
 		t.worst = max(t.worst, t.worse.logE())
-		t.weight = c.Weight
+		t.weight, t.step = c.Weight, c.Step
 	}
-	t.past = t.past.add(c.Stable)
+	t.past.units += float64(c.Stable.Total())
+	t.past.errors += float64(c.Stable.Errors())
 	t.canary, t.stable = t.canary.add(c.Canary), t.stable.add(c.Stable)
 }

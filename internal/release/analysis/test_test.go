@@ -15,13 +15,13 @@ const alpha, tolerance = 0.01, 0.01
 // steps are the shares of a release, the bake last.
 var steps = []float64{0.05, 0.10, 0.25, 0.50, 0.95}
 
-func newTest(t testing.TB, eps float64) *analysis.Test {
-	t.Helper()
+func newTest(tb testing.TB, eps float64) *analysis.Test {
+	tb.Helper()
 	test, err := analysis.New(analysis.Config{
 		Alpha: alpha, Tolerance: eps, Steps: len(steps), Prior: counts(995, 5),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return test
 }

@@ -1,6 +1,9 @@
 package analysis
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Kind is a statement about evidence. What is done about it is up to others.
 type Kind string
@@ -22,10 +25,11 @@ type Verdict struct {
 	MirrorBound float64 `json:"mirror_bound"` // MirrorE at which that is proved
 	Canary      Counts  `json:"canary"`       // all units that were scored
 	Stable      Counts  `json:"stable"`
-	Mover       string  `json:"mover"` // the alternative that has moved E most
-	Step        int     `json:"step"`  // since which, from 0
+	Mover       string  `json:"mover"` // the alternative with the greatest evidence
+	Step        int     `json:"step"`  // since which it counts, from 0
 	// Needs is how many more units, of both versions together, a decision takes
-	// if things go on as they are; 0 when it is decided.
+	// if things go on as they are: 0 when it is decided, a billion when they lead
+	// nowhere.
 	Needs int64 `json:"needs"`
 }
 
@@ -39,7 +43,7 @@ func (t *Test) Verdict() Verdict {
 		Kind: Undecided,
 		E:    finite(t.worst), LogE: t.worse.logE(), Bound: 1 / t.cfg.Alpha,
 		MirrorE: finite(mirror), MirrorBound: 1 / NotWorseLevel,
-		Canary: t.canary, Stable: t.stable,
+		Canary: t.canary.counted(), Stable: t.stable.counted(),
 	}
 	v.Mover, v.Step = t.worse.best()
 	switch {
@@ -48,47 +52,55 @@ func (t *Test) Verdict() Verdict {
 	case mirror >= -math.Log(NotWorseLevel):
 		v.Kind = NotWorse
 	default:
-		v.Needs = t.needs(mirror)
+		v.Needs = t.needs()
 	}
 	return v
 }
 
 func finite(logE float64) float64 { return min(math.Exp(min(logE, 700)), largest) }
 
-// needs estimates how many units are missing until the nearer of the two proofs:
-// (ln 1/level + ln M − ln E) / KL, where KL is the mean gain of the best
-// alternative for one unit under the rates seen so far.
-func (t *Test) needs(mirror float64) int64 {
-	stable := t.rate()
-	canary := stable
-	if n := t.canary.Total(); n > 0 {
-		canary = (float64(t.canary.Errors()) + 0.5) / (float64(n) + 1)
-	}
-	weight := t.weight
-	if weight == 0 {
-		weight = 0.05
-	}
-	worse := t.outlook(&t.worse, -math.Log(t.cfg.Alpha)-t.worse.logE(), canary, weight)
-	notWorse := t.outlook(&t.notWorse, -math.Log(NotWorseLevel)-mirror, canary, weight)
-	return min(worse, notWorse)
-}
+// presumed is the weight in the outlook of a test that has not compared anything.
+const presumed = 0.05
 
 // farthest is the most that Needs ever says.
 const farthest = 1_000_000_000
 
-func (t *Test) outlook(p *process, missing, canary, weight float64) int64 {
-	raw := t.rate()
-	shifted := (1-t.cfg.Tolerance)*raw + t.cfg.Tolerance
-	best := 0.0
-	for _, a := range p.alternatives {
-		f := newFactor(guess{stable: shifted, canary: a.canary(shifted, raw)}, weight, t.cfg.Tolerance)
-		gain := weight*((1-canary)*f.canaryGood+canary*f.canaryError) +
-			(1-weight)*((1-raw)*f.stableGood+raw*f.stableError)
-		best = max(best, gain)
+// needs estimates how many units are missing until the nearer of the two proofs,
+// at the rates seen so far.
+func (t *Test) needs() int64 {
+	stable := t.past.rate()
+	canary := stable
+	if n := t.canary.Total(); n > 0 {
+		canary = past{units: float64(n), errors: float64(t.canary.Errors())}.rate()
 	}
-	units := math.Ceil((missing + math.Log(float64(p.steps))) / best)
-	if best <= 0 || !(units < farthest) {
-		return farthest
+	weight := t.weight
+	if weight == 0 {
+		weight = presumed
 	}
-	return max(int64(units), 1)
+	gain := func(a alternative) float64 {
+		f := a.factor(stable, weight, t.cfg.Tolerance)
+		return weight*((1-canary)*f.canaryGood+canary*f.canaryError) +
+			(1-weight)*((1-stable)*f.stableGood+stable*f.stableError)
+	}
+	return min(
+		t.worse.outlook(t.step, -math.Log(t.cfg.Alpha), gain),
+		t.notWorse.outlook(t.step, -math.Log(NotWorseLevel), gain))
+}
+
+// outlook is (ln 1/level + ln M − ln E_j)/KL_j of the component j that gets there
+// first, among those that have started: alone it lifts the mixture of M
+// components over the bound. KL_j is its mean gain for one unit.
+func (p *process) outlook(step int, bound float64, gain func(alternative) float64) int64 {
+	fewest := float64(farthest)
+	bound += math.Log(float64(len(p.logs)))
+	for i, a := range p.alternatives {
+		kl := gain(a)
+		if kl <= 0 {
+			continue
+		}
+		// An empty range is impossible: step 0 has always started.
+		most := slices.Max(p.logs[i*p.steps : i*p.steps+step+1])
+		fewest = min(fewest, math.Ceil((bound-most)/kl))
+	}
+	return max(int64(fewest), 1)
 }
