@@ -34,7 +34,7 @@ e2e: ## the real binary against real servers and clients
 	$(GO) test -count=1 -timeout 20m ./e2e/...
 
 deps: ## the list of packages in the binary
-	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep '\.' | sort > deps.txt
+	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt
 
 docs: ## the index and examples in docs/checks.md
 	$(GO) test ./internal/check -run Docs -update

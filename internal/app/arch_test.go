@@ -26,7 +26,6 @@ var allowed = map[string][]string{
 	"internal/check/dockerfile": {},
 	"internal/check":            {"internal/check/dockerfile", "internal/source", "internal/x/atomicfile"},
 	"internal/build":            {"internal/source", "internal/check", "internal/x/atomicfile"},
-	"internal/build/static":     {},
 	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},
 	"internal/verify":           {"internal/driver", "internal/registry", "internal/x/quantity"},
 	"internal/audit":            {"internal/x/atomicfile"},

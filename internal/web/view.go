@@ -63,7 +63,9 @@ var words = template.FuncMap{
 	"percent": func(share float64) string { return fmt.Sprintf("%.4g%%", share*100) },
 	"clock":   func(t time.Time) string { return t.UTC().Format("15:04:05") },
 	"day":     func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
-	"seconds": func(ms int64) string { return (time.Duration(ms) * time.Millisecond).Round(100 * time.Millisecond).String() },
+	"seconds": func(ms int64) string {
+		return (time.Duration(ms) * time.Millisecond).Round(100 * time.Millisecond).String()
+	},
 	"state":   state,
 	"number":  func(x float64) string { return fmt.Sprintf("%.3g", x) },
 	"ms":      func(x float64) string { return fmt.Sprintf("%.1f", x) },
