@@ -33,7 +33,7 @@ func WriteOrders(dir string) error {
 	if err := os.CopyFS(dir, orders); err != nil {
 		return fmt.Errorf("write orders: %w", err)
 	}
-	file, err := os.OpenFile(filepath.Join(dir, "go.mod"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // sources are for everybody to read
+	file, err := os.OpenFile(filepath.Join(dir, "go.mod"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fmt.Errorf("write orders: %w", err)
 	}

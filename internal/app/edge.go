@@ -84,19 +84,18 @@ func listen(ctx context.Context, address, flag string) (net.Listener, error) {
 
 // run starts the edge whenever there is none, until ctx ends. It does not end
 // the edge: traffic goes on without control.
-func (e *edge) run(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := e.client.Watch(ctx)
+func (e *edge) run(ctx context.Context) {
+	for {
+		gone := e.client.Watch(ctx)
 		if ctx.Err() != nil {
-			break
+			return
 		}
-		e.log.Info("edge is not there, starting it", "reason", err)
+		e.log.Info("edge is not there, starting it", "reason", gone)
 		if err := e.start(ctx); err != nil {
 			e.log.Error("edge did not start", "error", err)
 			wait(ctx, time.Second)
 		}
 	}
-	return nil
 }
 
 // start runs the edge in a session of its own and waits until it answers.

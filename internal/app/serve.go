@@ -182,7 +182,7 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	}
 	desk := &desk{platform: p}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return p.edge.run(ctx) })
+	group.Go(func() error { p.edge.run(ctx); return nil })
 	group.Go(func() error { return p.engine.Run(ctx) })
 	group.Go(func() error {
 		return serveHTTP(ctx, p.socket, &http.Server{

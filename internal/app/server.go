@@ -59,8 +59,7 @@ func (s *server) keepCheckpoint(ctx context.Context) error {
 		head, err := s.api.Checkpoint(ctx, old)
 		return audit.Head{Note: head.Note, Key: head.Key, Proof: head.Proof}, err
 	})
-	var contradiction *audit.ContradictionError
-	if errors.As(err, &contradiction) {
+	if contradiction, ok := errors.AsType[*audit.ContradictionError](err); ok {
 		return &HintError{Err: err, Tip: "if the data folder was made anew on purpose, remove " + contradiction.File}
 	}
 	return err

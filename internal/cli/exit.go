@@ -74,19 +74,16 @@ func report(err error, stdio Stdio) int {
 }
 
 func hintOf(err error) string {
-	var refusal *api.Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*api.Error](err); ok {
 		return refusal.Hint
 	}
 	if errors.Is(err, api.ErrNotRunning) {
 		return "run 'davit serve'"
 	}
-	var tree *source.Error
-	if errors.As(err, &tree) {
+	if tree, ok := errors.AsType[*source.Error](err); ok {
 		return tree.Hint
 	}
-	var settings *config.Error
-	if errors.As(err, &settings) {
+	if settings, ok := errors.AsType[*config.Error](err); ok {
 		return settings.Hint
 	}
 	var hinted interface{ Hint() string }

@@ -29,7 +29,7 @@ func FuzzChartStaysInside(f *testing.F) {
 		}
 		c := newChart(release.Summary{Trace: trace})
 		last := -1.0
-		for _, point := range strings.Fields(c.Evidence) {
+		for point := range strings.FieldsSeq(c.Evidence) {
 			var x, y float64
 			if _, err := fmt.Sscanf(point, "%f,%f", &x, &y); err != nil {
 				t.Fatal(err)

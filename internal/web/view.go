@@ -41,10 +41,10 @@ func newView(status api.Status, entries []api.Entry) view {
 
 func newAppView(app api.App) appView {
 	v := appView{App: app}
-	if s, ok := app.Find(app.View.Live); ok {
+	if s, ok := app.Find(app.Live); ok {
 		v.Live = &s
 	}
-	if s, ok := app.Find(app.View.Current); ok {
+	if s, ok := app.Find(app.Current); ok {
 		v.Current = &s
 	}
 	v.Recent = slices.Clone(app.Releases)

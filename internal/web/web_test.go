@@ -249,7 +249,7 @@ func TestInABrowser(t *testing.T) {
 // linePoints reads the line of the evidence.
 const linePoints = `document.querySelector("polyline.evidence").getAttribute("points")`
 
-func do[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T { //nolint:revive // t comes first in tests
+func do[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
 	t.Helper()
 	value, err := chromedp.Run(ctx, action)
 	if err != nil {

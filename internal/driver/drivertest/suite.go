@@ -83,36 +83,42 @@ func Image(t *testing.T) driver.Image {
 	building.Lock()
 	defer building.Unlock()
 	if built == "" {
-		dir, err := os.MkdirTemp("", "davit-drivertest-") //nolint:usetesting // other users enter it
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			built = ""
-			if err := os.RemoveAll(dir); err != nil {
-				t.Error(err)
-			}
-		})
-		source, err := filepath.Abs("../drivertest/testdata/service")
-		if err != nil {
-			t.Fatal(err)
-		}
-		build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "app", "service"), "main.go")
-		build.Dir, build.Env = source, append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build the service: %v: %s", err, output)
-		}
-		for _, path := range []string{dir, filepath.Join(dir, "app")} {
-			if err := os.Chmod(path, 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		built = dir
+		built = build(t)
 	}
 	return driver.Image{
 		Digest: "sha256:suite", Root: built, Entrypoint: []string{"/app/service"}, Cmd: []string{"--from=image"},
 		Env: []string{"NAME=image", "KIND=test"}, User: "65532",
 	}
+}
+
+// build compiles the service into a folder that every user can enter.
+func build(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "davit-drivertest-") //nolint:usetesting // other users enter it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		built = ""
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	source, err := filepath.Abs("../drivertest/testdata/service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "app", "service"), "main.go")
+	cmd.Dir, cmd.Env = source, append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build the service: %v: %s", err, output)
+	}
+	for _, path := range []string{dir, filepath.Join(dir, "app")} {
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // spec describes an instance; change alters it.

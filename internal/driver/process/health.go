@@ -63,12 +63,10 @@ func askHealth(ctx context.Context, address string, health driver.Health) error 
 // bare takes the address away that http and net put around an error: people
 // know which instance is meant.
 func bare(err error) error {
-	var at *url.Error
-	if errors.As(err, &at) {
+	if at, ok := errors.AsType[*url.Error](err); ok {
 		err = at.Err
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err
 	}
 	return err

@@ -92,7 +92,7 @@ func descendants(pid int) []int {
 		if err != nil {
 			continue
 		}
-		for _, field := range strings.Fields(string(data)) {
+		for field := range strings.FieldsSeq(string(data)) {
 			var childPID int
 			if _, err := fmt.Sscan(field, &childPID); err == nil {
 				all = append(append(all, childPID), descendants(childPID)...)

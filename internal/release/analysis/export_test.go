@@ -1,6 +1,9 @@
 package analysis
 
-import "math"
+import (
+	"math"
+	"testing"
+)
 
 // Factor is one component's factors for one unit, out of log space.
 type Factor struct {
@@ -9,19 +12,25 @@ type Factor struct {
 	StableGood, StableError float64
 }
 
-// Factors returns the next factor of every component of both processes, as a
-// test with this guess of the stable rate would use it.
-func Factors(raw, w, tolerance float64) (worse, notWorse []Factor) {
-	return factorsOf(worseAlternatives(), raw, w, tolerance), factorsOf(notWorseAlternatives(), raw, w, tolerance)
-}
-
-func factorsOf(alternatives []alternative, raw, w, tolerance float64) []Factor {
-	var all []Factor
-	for _, a := range alternatives {
-		f := a.factor(raw, w, tolerance)
-		all = append(all, Factor{
-			a.name, math.Exp(f.canaryGood), math.Exp(f.canaryError), math.Exp(f.stableGood), math.Exp(f.stableError),
-		})
+// NextFactors returns what every alternative of both processes multiplies its
+// components by for the next unit, after a test has scored a past of the stable
+// version: through New and Score, so that the guesses are those of the code.
+func NextFactors(tb testing.TB, seen Counts, w, tolerance float64) (worse, notWorse []Factor) {
+	tb.Helper()
+	t, err := New(Config{Alpha: 0.01, Tolerance: tolerance, Steps: 1})
+	if err != nil {
+		tb.Fatal(err)
 	}
-	return all
+	t.Score(Cohort{Stable: seen})
+	next := func(alternatives []alternative) []Factor {
+		var all []Factor
+		for _, a := range alternatives {
+			f := a.factor(t.past.rate(), w, t.cfg.Tolerance)
+			all = append(all, Factor{
+				a.name, math.Exp(f.canaryGood), math.Exp(f.canaryError), math.Exp(f.stableGood), math.Exp(f.stableError),
+			})
+		}
+		return all
+	}
+	return next(t.worse.alternatives), next(t.notWorse.alternatives)
 }

@@ -9,7 +9,6 @@ package analysis
 import (
 	"errors"
 	"fmt"
-	"math"
 )
 
 // NotWorseLevel is the level of the proof that a version is not worse.

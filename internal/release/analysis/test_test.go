@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
-	"slices"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/davit-dev/davit/internal/release/analysis"
@@ -15,217 +16,203 @@ const alpha, tolerance = 0.01, 0.01
 // steps are the shares of a release, the bake last.
 var steps = []float64{0.05, 0.10, 0.25, 0.50, 0.95}
 
-func newTest(tb testing.TB, eps float64) *analysis.Test {
+func counts(good, failed int64) analysis.Counts { return analysis.Counts{Units: []int64{good, failed}} }
+
+func newTest(tb testing.TB, cfg analysis.Config) *analysis.Test {
 	tb.Helper()
-	test, err := analysis.New(analysis.Config{
-		Alpha: alpha, Tolerance: eps, Steps: len(steps), Prior: counts(995, 5),
-	})
+	if cfg.Alpha == 0 {
+		cfg.Alpha = alpha
+	}
+	if cfg.Steps == 0 {
+		cfg.Steps = len(steps)
+	}
+	test, err := analysis.New(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return test
 }
 
-func counts(good, failed int64) analysis.Counts { return analysis.Counts{Units: []int64{good, failed}} }
-
-// mean is the exact mean of a unit's factor when the stable version fails with
-// probability pb and the canary with pc.
-func mean(f analysis.Factor, w, pb, pc float64) float64 {
-	return w*((1-pc)*f.CanaryGood+pc*f.CanaryError) + (1-w)*((1-pb)*f.StableGood+pb*f.StableError)
-}
-
-// world is a random configuration, a random guess, and random true rates.
-func world(rng *rand.Rand) (raw, w, eps, pb float64) {
-	skewed := func() float64 { return math.Pow(rng.Float64(), 1+6*rng.Float64()) }
-	raw = min(max(skewed(), 1e-6), 1-1e-6)
-	return raw, 0.001 + 0.998*rng.Float64(), skewed() * 0.5, skewed()
-}
-
-// TestMeanIsAtMostOneForACanaryThatIsNoWorse is the theorem: whatever was
-// guessed, a canary that is no worse than the shifted stable version earns
-// nothing in the mean, in any component.
-func TestMeanIsAtMostOneForACanaryThatIsNoWorse(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	for range 50_000 {
-		raw, w, eps, pb := world(rng)
-		limit := (1-eps)*pb + eps
-		for _, pc := range []float64{limit, limit * rng.Float64(), pb, 0} {
-			worse, _ := analysis.Factors(raw, w, eps)
-			for _, f := range worse {
-				if pc <= limit && mean(f, w, pb, pc) > 1+1e-12 {
-					t.Fatalf("%s: mean %v with guess %v, w %v, ε %v, P_b %v, P_c %v", f.Name, mean(f, w, pb, pc), raw, w, eps, pb, pc)
-				}
-			}
+func TestNewRefuses(t *testing.T) {
+	for want, cfg := range map[string]analysis.Config{
+		"alpha 0 is":     {Alpha: 0, Steps: 1},
+		"alpha 1 is":     {Alpha: 1, Steps: 1},
+		"alpha NaN is":   {Alpha: math.NaN(), Steps: 1},
+		"tolerance -0.1": {Alpha: 0.01, Tolerance: -0.1, Steps: 1},
+		"tolerance 1 is": {Alpha: 0.01, Tolerance: 1, Steps: 1},
+		"tolerance NaN":  {Alpha: 0.01, Tolerance: math.NaN(), Steps: 1},
+		"0 steps are":    {Alpha: 0.01},
+		"1000 steps are": {Alpha: 0.01, Steps: 1000},
+		"prior count":    {Alpha: 0.01, Steps: 1, Prior: counts(-1, 0)},
+	} {
+		if _, err := analysis.New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %v, want an error about %q", cfg, err, want)
 		}
 	}
 }
 
-// TestMirrorMeanIsAtMostOneForAWorseCanary is the same for the other proof: a
-// canary that is worse by at least the tolerance earns nothing in it.
-func TestMirrorMeanIsAtMostOneForAWorseCanary(t *testing.T) {
-	rng := rand.New(rand.NewPCG(2, 2))
-	for range 50_000 {
-		raw, w, eps, pb := world(rng)
-		limit := (1-eps)*pb + eps
-		for _, pc := range []float64{limit, limit + (1-limit)*rng.Float64(), 1} {
-			_, notWorse := analysis.Factors(raw, w, eps)
-			for _, f := range notWorse {
-				if mean(f, w, pb, pc) > 1+1e-12 {
-					t.Fatalf("%s: mean %v with guess %v, w %v, ε %v, P_b %v, P_c %v", f.Name, mean(f, w, pb, pc), raw, w, eps, pb, pc)
-				}
-			}
+func TestNothingSeenIsUndecided(t *testing.T) {
+	v := newTest(t, analysis.Config{Tolerance: tolerance}).Verdict()
+	if v.Kind != analysis.Undecided || v.E != 1 || v.MirrorE < 1-slack || v.MirrorE > 1+slack || v.LogE > slack || v.Needs <= 0 {
+		t.Errorf("got %+v", v)
+	}
+	if v.Bound != 100 || v.MirrorBound != 20 {
+		t.Errorf("bounds %v and %v, want 100 and 20", v.Bound, v.MirrorBound)
+	}
+}
+
+// TestCohortsWithoutAControlCompareNothing: at weight 0 and 1, and at weights
+// that are none, the canary may fail as it likes. What the stable version does
+// there still counts for its past.
+func TestCohortsWithoutAControlCompareNothing(t *testing.T) {
+	for _, w := range []float64{0, 1, -1, 2, math.NaN(), math.Inf(1)} {
+		test := newTest(t, analysis.Config{Tolerance: tolerance})
+		test.Score(analysis.Cohort{Weight: w, Canary: counts(0, 500), Stable: counts(500, 0)})
+		if v := test.Verdict(); v.E != 1 || v.Canary.Errors() != 500 || v.Stable.Total() != 500 {
+			t.Errorf("weight %v: got %+v", w, v)
+		}
+		other := newTest(t, analysis.Config{Tolerance: tolerance})
+		next := analysis.Cohort{Weight: 0.5, Canary: counts(9, 1), Stable: counts(10, 0)}
+		test.Score(next)
+		other.Score(next)
+		if test.Verdict().LogE <= other.Verdict().LogE {
+			t.Errorf("weight %v: a past of good units did not make the error weigh more", w)
 		}
 	}
 }
 
-// TestMeanExceedsOneForAWorseCanary shows that the test can find something: with
-// a good guess, some component grows.
-func TestMeanExceedsOneForAWorseCanary(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 3))
-	for range 2_000 {
-		pb := 0.2 * rng.Float64()
-		w := 0.05 + 0.9*rng.Float64()
-		limit := (1-tolerance)*pb + tolerance
-		pc := min(3*limit, 1)
-		worse, _ := analysis.Factors(max(pb, 1e-6), w, tolerance)
-		if !slices.ContainsFunc(worse, func(f analysis.Factor) bool { return mean(f, w, pb, pc) > 1 }) {
-			t.Fatalf("no component grows at P_b %v, P_c %v, w %v", pb, pc, w)
+// TestGuessesArePredictable: the units of a cohort must not move the guess under
+// which they are judged themselves. One cohort of two units differs from two
+// cohorts of one unit only by that.
+func TestGuessesArePredictable(t *testing.T) {
+	at := func(cohorts ...analysis.Cohort) float64 {
+		test := newTest(t, analysis.Config{Steps: 1, Tolerance: tolerance})
+		for _, c := range cohorts {
+			c.Weight = 0.5
+			test.Score(c)
 		}
+		return test.Verdict().LogE
+	}
+	failed, fine := counts(0, 1), counts(1, 0)
+	together := at(analysis.Cohort{Canary: fine, Stable: failed})
+	stableFirst := at(analysis.Cohort{Stable: failed}, analysis.Cohort{Canary: fine})
+	canaryFirst := at(analysis.Cohort{Canary: fine}, analysis.Cohort{Stable: failed})
+	if math.Abs(together-canaryFirst) > slack || math.Abs(together-stableFirst) < 1e-3 {
+		t.Errorf("together %v, canary first %v, stable first %v", together, canaryFirst, stableFirst)
 	}
 }
 
-// TestWithoutTheShiftTheTheoremIsWrong breaks the formula, to show that the
-// tests above can fail: scoring the stable version by S instead of S̃ rolls back
-// a version that is worse by less than the tolerance.
-func TestWithoutTheShiftTheTheoremIsWrong(t *testing.T) {
-	const pb, w = 0.02, 0.5
-	pc := (1-tolerance)*pb + tolerance
-	worse, _ := analysis.Factors(pb, w, 0)
-	for _, f := range worse {
-		if f.Name == "errors ×1.5" && mean(f, w, pb, pc) <= 1 {
-			t.Errorf("without the shift the mean is %v", mean(f, w, pb, pc))
-		}
+// TestALargePriorIsScaled: half a million units of the past weigh as two
+// thousand, at the same rate, even if that rate is less than one unit in them.
+func TestALargePriorIsScaled(t *testing.T) {
+	next := analysis.Cohort{Weight: 0.5, Canary: counts(30, 3), Stable: counts(30, 0)}
+	e := func(prior analysis.Counts) float64 {
+		test := newTest(t, analysis.Config{Tolerance: 0, Prior: prior})
+		test.Score(next)
+		return test.Verdict().LogE
+	}
+	if a, b := e(counts(1990, 10)), e(counts(497_500, 2_500)); math.Abs(a-b) > 1e-9 {
+		t.Errorf("a prior of 2 000 gives %v, one of 500 000 with the same rate %v", a, b)
+	}
+	if a, b := e(counts(2000, 0)), e(counts(999_800, 200)); math.Abs(a-b) < 1e-3 {
+		t.Errorf("a rate of 0.02 %% was rounded away: %v, %v", a, b)
 	}
 }
 
-func TestGoldenProduct(t *testing.T) {
-	// The direct product over single units, for one step and one component each.
-	test, err := analysis.New(analysis.Config{Alpha: alpha, Tolerance: tolerance, Steps: 1, Prior: counts(199, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cohorts := []analysis.Cohort{
-		{Weight: 0.1, Canary: counts(3, 1), Stable: counts(30, 0)},
-		{Weight: 0.1, Canary: counts(0, 2), Stable: counts(20, 1)},
-		{Weight: 0.5, Canary: counts(5, 5), Stable: counts(9, 0)},
-	}
-	past := []float64{1.5 / 201, 1.5 / 231, 2.5 / 252}
-	products := make([]float64, 7)
-	for i := range products {
-		products[i] = 1
-	}
-	for at, c := range cohorts {
-		worse, _ := analysis.Factors(past[at], c.Weight, tolerance)
-		for i, f := range worse {
-			for range c.Canary.Units[0] {
-				products[i] *= f.CanaryGood
-			}
-			for range c.Canary.Units[1] {
-				products[i] *= f.CanaryError
-			}
-			for range c.Stable.Units[0] {
-				products[i] *= f.StableGood
-			}
-			for range c.Stable.Units[1] {
-				products[i] *= f.StableError
-			}
+// TestALateRegressionIsFoundByTheComponentOfItsStep: without the mixture over
+// starts a long good past would have to be paid back first.
+func TestALateRegressionIsFoundByTheComponentOfItsStep(t *testing.T) {
+	test := newTest(t, analysis.Config{Tolerance: tolerance, Prior: counts(995, 5)})
+	for step := range 3 {
+		for range 100 {
+			test.Score(analysis.Cohort{Step: step, Weight: 0.25, Canary: counts(10, 0), Stable: counts(30, 0)})
 		}
-		test.Score(c)
 	}
-	want := 0.0
-	for _, p := range products {
-		want += p / 7
+	bad := analysis.Cohort{Step: 3, Weight: 0.5, Canary: counts(5, 5), Stable: counts(10, 0)}
+	for range 3 {
+		test.Score(bad)
 	}
-	if got := math.Exp(test.Verdict().LogE); math.Abs(got/want-1) > 1e-9 {
-		t.Errorf("E is %v, the product over single units is %v", got, want)
+	if v := test.Verdict(); v.Kind != analysis.Worse || v.Step != 3 || v.Needs != 0 {
+		t.Errorf("got %+v", v)
+	}
+	for range 1000 {
+		test.Score(analysis.Cohort{Step: 4, Weight: 0.5, Canary: counts(10, 0), Stable: counts(5, 5)})
+	}
+	if v := test.Verdict(); v.Kind != analysis.Worse || v.E < v.Bound {
+		t.Errorf("worse did not stay: %+v", v)
 	}
 }
 
-func TestReplayGivesTheSameVerdict(t *testing.T) {
-	run := func() string {
+// TestReplayAndOrderInACohort: the same cohorts give the same verdict to the
+// last bit, and a cohort is what it counts, however its classes are refined.
+func TestReplayAndOrderInACohort(t *testing.T) {
+	run := func(refine bool) []byte {
 		rng := rand.New(rand.NewPCG(4, 4))
-		test := newTest(t, tolerance)
+		test := newTest(t, analysis.Config{Tolerance: tolerance, Prior: counts(995, 5)})
 		for i := range 300 {
-			test.Score(draw(rng, i*len(steps)/300, 20, 0.01, 0.02))
+			c := draw(rng, cell{step: i * len(steps) / 300, units: 20, pb: 0.01, pc: 0.02})
+			if refine {
+				n := c.Canary.Units[0]
+				c.Canary.Units = []int64{n - n/3, n / 3, c.Canary.Units[1]}
+			}
+			test.Score(c)
 		}
-		data, err := json.Marshal(test.Verdict())
+		v := test.Verdict()
+		if refine {
+			v.Canary = counts(v.Canary.Total()-v.Canary.Errors(), v.Canary.Errors())
+		}
+		data, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(data)
+		return data
 	}
-	if first := run(); first != run() {
-		t.Error("two replays differ")
+	first := run(false)
+	if second := run(false); string(first) != string(second) {
+		t.Errorf("two replays differ:\n%s\n%s", first, second)
+	}
+	if refined := run(true); string(first) != string(refined) {
+		t.Errorf("more classes of good units change the verdict:\n%s\n%s", first, refined)
 	}
 }
 
-// draw makes a cohort of about n units under a step's weight.
-func draw(rng *rand.Rand, step, n int, pb, pc float64) analysis.Cohort {
-	w := steps[step]
-	c := analysis.Cohort{Step: step, Weight: w, Canary: counts(0, 0), Stable: counts(0, 0)}
-	for range n {
-		if rng.Float64() < w {
-			c.Canary.Units[outcome(rng, pc)]++
-		} else {
-			c.Stable.Units[outcome(rng, pb)]++
-		}
+// TestAVerdictIsACopy: what a reader does to it must not reach the test.
+func TestAVerdictIsACopy(t *testing.T) {
+	test := newTest(t, analysis.Config{})
+	test.Score(analysis.Cohort{Weight: 0.5, Canary: counts(3, 1), Stable: counts(4, 0)})
+	v, want := test.Verdict(), test.Verdict()
+	v.Canary.Units[1], v.Stable.Units[0] = 99, 99
+	if got := test.Verdict(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
-	return c
 }
 
-func outcome(rng *rand.Rand, p float64) int {
-	if rng.Float64() < p {
-		return 1
-	}
-	return 0
-}
-
-func FuzzVerdictIsFinite(f *testing.F) {
-	f.Add(0.01, 0.01, 0.5, int64(1), int64(2), int64(3), int64(4), uint8(3))
-	f.Add(0.5, 0.0, 1e-300, int64(1<<60), int64(0), int64(0), int64(1<<60), uint8(1))
-	f.Fuzz(func(t *testing.T, a, eps, w float64, cg, ce, sg, se int64, stepCount uint8) {
-		test, err := analysis.New(analysis.Config{Alpha: a, Tolerance: eps, Steps: int(stepCount), Prior: counts(abs(cg), abs(se))})
+// FuzzVerdict holds that no input makes a verdict that is not finite, cannot be
+// written as JSON, or contradicts itself.
+func FuzzVerdict(f *testing.F) {
+	f.Add(0.01, 0.01, 0.5, int64(1), int64(2), int64(3), int64(4), 3, 0)
+	f.Add(0.5, 0.0, 1e-300, int64(1<<60), int64(0), int64(0), int64(1<<60), 1, -5)
+	f.Add(5e-324, math.Nextafter(1, 0), math.NaN(), int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MinInt64), int64(-1), 64, 99)
+	f.Add(1e-9, 0.0, math.Nextafter(1, 0), int64(0), int64(math.MaxInt64), int64(math.MaxInt64), int64(0), 2, 1)
+	f.Add(0.01, 0.01, 0.5, int64(0), int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MaxInt64), 2, 1)
+	f.Fuzz(func(t *testing.T, a, eps, w float64, cg, ce, sg, se int64, stepCount, step int) {
+		test, err := analysis.New(analysis.Config{Alpha: a, Tolerance: eps, Steps: stepCount, Prior: counts(sg, se)})
 		if err != nil {
-			return
+			if test, err = analysis.New(analysis.Config{Alpha: 0.01, Tolerance: 0.01, Steps: 2}); err != nil {
+				t.Fatal(err)
+			}
 		}
-		for step := range int(stepCount) {
-			test.Score(analysis.Cohort{Step: step, Weight: w, Canary: counts(abs(cg), abs(ce)), Stable: counts(abs(sg), abs(se))})
-		}
+		test.Score(analysis.Cohort{Step: step, Weight: w, Canary: counts(cg, ce), Stable: counts(sg, se)})
+		test.Score(analysis.Cohort{Step: 1, Weight: 0.5, Canary: counts(1, 1), Stable: analysis.Counts{}})
+		test.Score(analysis.Cohort{Step: step, Weight: w, Canary: counts(ce, cg), Stable: counts(se, sg)})
 		v := test.Verdict()
 		if _, err := json.Marshal(v); err != nil {
 			t.Fatalf("%+v: %v", v, err)
 		}
-		if v.E < 0 || v.Needs < 0 {
+		sane := v.E >= 1 && v.MirrorE >= 0 && v.Canary.Total() >= v.Canary.Errors() && v.Stable.Errors() >= 0
+		decided := v.Kind == analysis.Worse || v.Kind == analysis.NotWorse
+		if !sane || decided != (v.Needs == 0) || (v.Kind == analysis.Worse && v.E < v.Bound*(1-1e-9)) {
 			t.Errorf("%+v", v)
 		}
 	})
-}
-
-func abs(n int64) int64 { return max(n, -n, 0) % (1 << 40) }
-
-func TestNewRefuses(t *testing.T) {
-	for _, cfg := range []analysis.Config{
-		{Alpha: 0, Steps: 1},
-		{Alpha: 1, Steps: 1},
-		{Alpha: math.NaN(), Steps: 1},
-		{Alpha: 0.01, Tolerance: -0.1, Steps: 1},
-		{Alpha: 0.01, Tolerance: 1, Steps: 1},
-		{Alpha: 0.01},
-		{Alpha: 0.01, Steps: 1000},
-		{Alpha: 0.01, Steps: 1, Prior: counts(-1, 0)},
-	} {
-		if _, err := analysis.New(cfg); err == nil {
-			t.Errorf("%+v was accepted", cfg)
-		}
-	}
 }

@@ -171,7 +171,7 @@ func echo(w http.ResponseWriter, req *http.Request) {
 func (r *rig) converse(t *testing.T) (c *websocket.Conn, say func(string)) {
 	t.Helper()
 	url := strings.Replace(r.url, "http", "ws", 1)
-	c, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Host: "a"}) //nolint:bodyclose // Dial closes it
+	c, res, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{Host: "a"})
 	if err != nil {
 		t.Fatal(err)
 	}
