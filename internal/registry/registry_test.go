@@ -28,25 +28,25 @@ type fixture struct {
 	host  string
 }
 
-func serve(t testing.TB, opts registry.Options) *fixture {
-	t.Helper()
-	return serveAt(t, t.TempDir(), opts)
+func serve(tb testing.TB, opts registry.Options) *fixture {
+	tb.Helper()
+	return serveAt(tb, tb.TempDir(), opts)
 }
 
-func serveAt(t testing.TB, dir string, opts registry.Options) *fixture {
-	t.Helper()
+func serveAt(tb testing.TB, dir string, opts registry.Options) *fixture {
+	tb.Helper()
 	store, err := registry.Open(dir, opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	server := httptest.NewServer(registry.Handler(store, registry.Auth{Password: password}))
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		server.Close()
 		if err := store.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
-	return &fixture{t, dir, store, strings.TrimPrefix(server.URL, "http://")}
+	return &fixture{tb, dir, store, strings.TrimPrefix(server.URL, "http://")}
 }
 
 type answer struct {

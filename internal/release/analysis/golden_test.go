@@ -1,0 +1,167 @@
+package analysis_test
+
+import (
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+)
+
+var update = flag.Bool("update", false, "write the golden vectors anew, from the direct products")
+
+// vector is a release and what its evidence is, computed by direct.
+type vector struct {
+	Tolerance float64           `json:"tolerance"`
+	Steps     int               `json:"steps"`
+	Prior     [2]int64          `json:"prior"` // good, failed
+	Cohorts   []vectorCohort    `json:"cohorts"`
+	E         float64           `json:"e"`        // after the last cohort
+	Highest   float64           `json:"highest"`  // after any
+	MirrorE   float64           `json:"mirror_e"` // after the last
+	Kind      analysis.Kind     `json:"kind"`
+}
+
+type vectorCohort struct {
+	Step   int      `json:"step"`
+	Weight float64  `json:"weight"`
+	Canary [2]int64 `json:"canary"`
+	Stable [2]int64 `json:"stable"`
+}
+
+// TestGolden compares the code with committed vectors, and these with products
+// over single units, written down from the formulas and in no logarithms.
+func TestGolden(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no vectors in testdata: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			want := readVector(t, file)
+			e, highest, mirror := want.direct()
+			if *update {
+				want.E, want.Highest, want.MirrorE = e, highest, mirror
+				writeVector(t, file, want)
+			}
+			near(t, "direct E", e, want.E)
+			near(t, "direct highest E", highest, want.Highest)
+			near(t, "direct mirror", mirror, want.MirrorE)
+			v := want.verdict(t)
+			near(t, "E", math.Exp(v.LogE), want.E)
+			near(t, "highest E", v.E, want.Highest)
+			near(t, "mirror", v.MirrorE, want.MirrorE)
+			if v.Kind != want.Kind {
+				t.Errorf("the verdict is %s, want %s", v.Kind, want.Kind)
+			}
+		})
+	}
+}
+
+func (v vector) verdict(t *testing.T) analysis.Verdict {
+	t.Helper()
+	test := newTest(t, analysis.Config{Tolerance: v.Tolerance, Steps: v.Steps, Prior: counts(v.Prior[0], v.Prior[1])})
+	for _, c := range v.Cohorts {
+		test.Score(analysis.Cohort{
+			Step: c.Step, Weight: c.Weight,
+			Canary: counts(c.Canary[0], c.Canary[1]), Stable: counts(c.Stable[0], c.Stable[1]),
+		})
+	}
+	return test.Verdict()
+}
+
+// direct multiplies unit by unit, component by component.
+func (v vector) direct() (e, highest, mirror float64) {
+	highest = 1
+	units, failed := float64(v.Prior[0]+v.Prior[1]), float64(v.Prior[1])
+	worse := ones(7 * v.Steps)
+	notWorse := ones(4 * v.Steps)
+	for _, c := range v.Cohorts {
+		q := (failed + 0.5) / (units + 1)
+		qb := (1-v.Tolerance)*q + v.Tolerance
+		if c.Weight > 0 && c.Weight < 1 {
+			for j, psi := range []float64{1.5, 2, 3, 5, 10, 30, 100} {
+				c.multiply(worse[j*v.Steps:][:v.Steps], qb, psi*qb/(1-qb+psi*qb), v.Tolerance)
+			}
+			c.multiply(notWorse[:v.Steps], qb, q, v.Tolerance)
+			for j, psi := range []float64{1.0 / 2, 1.0 / 5, 1.0 / 20} {
+				c.multiply(notWorse[(j+1)*v.Steps:][:v.Steps], qb, psi*qb/(1-qb+psi*qb), v.Tolerance)
+			}
+		}
+		units += float64(c.Stable[0] + c.Stable[1])
+		failed += float64(c.Stable[1])
+		highest = max(highest, average(worse))
+	}
+	return average(worse), highest, average(notWorse)
+}
+
+// multiply takes the components of one alternative, by step, through a cohort.
+func (c vectorCohort) multiply(components []float64, qb, qc, eps float64) {
+	s := func(qx, y float64) float64 { // y: 1 for an error
+		of := func(q float64) float64 { return y*q + (1-y)*(1-q) }
+		return of(qx) / (c.Weight*of(qc) + (1-c.Weight)*of(qb))
+	}
+	for y := range 2 {
+		stable := (1-eps)*s(qb, float64(y)) + eps*s(qb, 1)
+		for step := range components {
+			if step > c.Step {
+				break
+			}
+			for range c.Canary[y] {
+				components[step] *= s(qc, float64(y))
+			}
+			for range c.Stable[y] {
+				components[step] *= stable
+			}
+		}
+	}
+}
+
+func ones(n int) []float64 {
+	all := make([]float64, n)
+	for i := range all {
+		all[i] = 1
+	}
+	return all
+}
+
+func average(all []float64) float64 {
+	sum := 0.0
+	for _, x := range all {
+		sum += x
+	}
+	return sum / float64(len(all))
+}
+
+func near(t *testing.T, what string, got, want float64) {
+	t.Helper()
+	if math.Abs(got-want) > 1e-9*want {
+		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}
+
+func readVector(t *testing.T, file string) (v vector) {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return v
+}
+
+func writeVector(t *testing.T, file string, v vector) {
+	t.Helper()
+	data, err := json.MarshalIndent(v, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, append(data, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
