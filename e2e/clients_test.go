@@ -41,6 +41,72 @@ func TestClientsAgree(t *testing.T) {
 	t.Run("podman", func(t *testing.T) { podmanRuns(t, reference) })
 }
 
+// TestClientsPush lets the same clients push what davit built, with the
+// registry's password, and wants the same digest there.
+func TestClientsPush(t *testing.T) {
+	p := newPlatform(t)
+	dir := httpbinSource(t, httpbinLatest, "")
+	layout, err := os.MkdirTemp("", "davit-layout-") // podman wants names in lower case
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(layout); err != nil {
+			t.Error(err)
+		}
+	})
+	p.must(dir, "build", "--push=false", "--oci-layout", layout)
+	password, err := os.ReadFile(filepath.Join(p.data, "registry.password"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	credentials := "davit:" + strings.TrimSpace(string(password))
+	target := p.status().Registry + "/pushed"
+
+	t.Run("skopeo", func(t *testing.T) {
+		skopeo := need(t, "skopeo")
+		clean(t, runCommand(t, "", os.Environ(), skopeo, "copy", "--dest-tls-verify=false", "--dest-creds", credentials,
+			"oci:"+layout, "docker://"+target+":skopeo"))
+		clean(t, runCommand(t, "", os.Environ(), skopeo, "copy", "--src-tls-verify=false",
+			"docker://"+target+":skopeo", "oci:"+filepath.Join(t.TempDir(), "back")))
+		r := runCommand(t, "", os.Environ(), skopeo, "copy", "--dest-tls-verify=false", "--dest-creds", "davit:wrong",
+			"oci:"+layout, "docker://"+target+":wrong")
+		if r.code == 0 {
+			t.Error("it was pushed with a wrong password")
+		}
+	})
+	t.Run("crane", func(t *testing.T) {
+		crane := need(t, "crane")
+		env := append(os.Environ(), "DOCKER_CONFIG="+t.TempDir())
+		_, secret, _ := strings.Cut(credentials, ":")
+		clean(t, runCommand(t, "", env, crane, "auth", "login", p.status().Registry, "-u", "davit", "-p", secret))
+		clean(t, runCommand(t, "", env, crane, "push", "--index", "--insecure", layout, target+":crane"))
+		clean(t, runCommand(t, "", env, crane, "pull", "--insecure", target+":crane", filepath.Join(t.TempDir(), "back.tar")))
+	})
+	t.Run("podman", func(t *testing.T) {
+		podman, root := need(t, "podman"), t.TempDir()
+		args := func(args ...string) []string {
+			return append([]string{
+				"--root", filepath.Join(root, "root"), "--runroot", filepath.Join(root, "run"), "--tmpdir", filepath.Join(root, "tmp"),
+				"--storage-driver", "vfs", "--events-backend", "file",
+			}, args...)
+		}
+		pulled := clean(t, runCommand(t, "", os.Environ(), podman, args("pull", "-q", "oci:"+layout)...))
+		clean(t, runCommand(t, "", os.Environ(), podman, args("push", "--tls-verify=false", "--creds", credentials,
+			strings.TrimSpace(pulled), "docker://"+target+":podman")...))
+		clean(t, runCommand(t, "", os.Environ(), podman, args("pull", "-q", "--tls-verify=false", target+":podman")...))
+	})
+}
+
+// clean wants exit code 0 and returns what was printed.
+func clean(t *testing.T, r result) string {
+	t.Helper()
+	if r.code != 0 {
+		t.Fatalf("exit %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	return r.stdout
+}
+
 // podmanRuns pulls an image into a store of its own, runs it on the host's
 // network, and asks it something.
 func podmanRuns(t *testing.T, reference string) {

@@ -15,14 +15,14 @@ var update = flag.Bool("update", false, "write the golden vectors anew, from the
 
 // vector is a release and what its evidence is, computed by direct.
 type vector struct {
-	Tolerance float64           `json:"tolerance"`
-	Steps     int               `json:"steps"`
-	Prior     [2]int64          `json:"prior"` // good, failed
-	Cohorts   []vectorCohort    `json:"cohorts"`
-	E         float64           `json:"e"`        // after the last cohort
-	Highest   float64           `json:"highest"`  // after any
-	MirrorE   float64           `json:"mirror_e"` // after the last
-	Kind      analysis.Kind     `json:"kind"`
+	Tolerance float64        `json:"tolerance"`
+	Steps     int            `json:"steps"`
+	Prior     [2]int64       `json:"prior"` // good, failed
+	Cohorts   []vectorCohort `json:"cohorts"`
+	E         float64        `json:"e"`        // after the last cohort
+	Highest   float64        `json:"highest"`  // after any
+	MirrorE   float64        `json:"mirror_e"` // after the last
+	Kind      analysis.Kind  `json:"kind"`
 }
 
 type vectorCohort struct {
