@@ -46,7 +46,7 @@ func TestClientsAgree(t *testing.T) {
 func TestClientsPush(t *testing.T) {
 	p := newPlatform(t)
 	dir := httpbinSource(t, httpbinLatest, "")
-	layout, err := os.MkdirTemp("", "davit-layout-") // podman wants names in lower case
+	layout, err := os.MkdirTemp("", "davit-layout-") //nolint:usetesting // podman wants names in lower case
 	if err != nil {
 		t.Fatal(err)
 	}
