@@ -122,8 +122,10 @@ func (r *Release) provedInStaging(result Result) {
 	case result.Canceled:
 	case result.Error != "":
 		r.failure = result.Error
-	case result.Report == nil || !result.Report.Passed:
-		r.failure = "verification in staging failed"
+	case result.Report == nil:
+		r.failure = "verification in staging came to nothing"
+	case !result.Report.Passed:
+		r.failure = "in staging, " + result.Report.Summary()
 	default:
 		r.Phase = PhaseVerified
 	}

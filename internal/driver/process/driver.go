@@ -72,11 +72,14 @@ type StartError struct {
 	Hint   string
 }
 
-// Error implements error, in one line.
+// Error implements error, in one line, with the hint: it crosses the journal.
 func (e *StartError) Error() string {
 	text := fmt.Sprintf("start %s: %s", e.ID, e.Reason)
 	if len(e.Tail) > 0 {
 		text += "; it wrote: " + e.Tail[len(e.Tail)-1]
+	}
+	if e.Hint != "" {
+		text += " (" + e.Hint + ")"
 	}
 	return text
 }
