@@ -108,6 +108,22 @@ func TestEqualityIsNoProofWithoutTolerance(t *testing.T) {
 	}
 }
 
+// TestNeedsOfNothingSeen: with no evidence the formula has only its known parts.
+func TestNeedsOfNothingSeen(t *testing.T) {
+	const w, rate = 0.05, (10 + 0.5) / (2000 + 1)
+	_, notWorse := analysis.NextFactors(t, counts(1990, 10), w, tolerance)
+	kl := 0.0
+	for _, f := range notWorse {
+		kl = max(kl, w*((1-rate)*math.Log(f.CanaryGood)+rate*math.Log(f.CanaryError))+
+			(1-w)*((1-rate)*math.Log(f.StableGood)+rate*math.Log(f.StableError)))
+	}
+	want := math.Ceil((math.Log(20) + math.Log(float64(len(notWorse)*len(steps)))) / kl)
+	v := newTest(t, analysis.Config{Tolerance: tolerance, Prior: counts(1990, 10)}).Verdict()
+	if math.Abs(float64(v.Needs)-want) > 1 {
+		t.Errorf("needs %d, want %v", v.Needs, want)
+	}
+}
+
 // TestNeedsIsAboutRight: fed with the expected counts, the test is decided after
 // about as many units as it said.
 func TestNeedsIsAboutRight(t *testing.T) {

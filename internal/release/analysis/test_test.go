@@ -187,6 +187,24 @@ func TestAVerdictIsACopy(t *testing.T) {
 	}
 }
 
+// TestImpossibleCounts: negative ones are zero, and sums stop at the largest.
+func TestImpossibleCounts(t *testing.T) {
+	test, same := newTest(t, analysis.Config{}), newTest(t, analysis.Config{})
+	test.Score(analysis.Cohort{Weight: 0.5, Canary: counts(-7, 2), Stable: counts(5, -3)})
+	same.Score(analysis.Cohort{Weight: 0.5, Canary: counts(0, 2), Stable: counts(5, 0)})
+	if got, want := test.Verdict(), same.Verdict(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	const most = int64(math.MaxInt64)
+	for range 2 {
+		test.Score(analysis.Cohort{Canary: counts(most, 1), Stable: counts(0, most)})
+	}
+	v := test.Verdict()
+	if v.Canary.Units[0] != most || v.Canary.Errors() != 4 || v.Canary.Total() != most || v.Stable.Errors() != most {
+		t.Errorf("got %+v", v)
+	}
+}
+
 // FuzzVerdict holds that no input makes a verdict that is not finite, cannot be
 // written as JSON, or contradicts itself.
 func FuzzVerdict(f *testing.F) {
