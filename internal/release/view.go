@@ -97,8 +97,11 @@ func (a *App) summary(r *Release) Summary {
 	if r.Phase == PhaseCanary && r.units < StepUnits {
 		s.NeedUnits = StepUnits - r.units
 	}
-	if s.Reason == "" && r.Stop != nil {
+	switch {
+	case s.Reason == "" && r.Stop != nil:
 		s.Reason = r.Stop.Reason
+	case r.Outcome == Live && a.Live != r.ID:
+		s.Reason = "not live any more"
 	}
 	return s
 }
