@@ -41,11 +41,12 @@ func (c Counts) counted() Counts {
 // add returns the sums, class by class.
 func (c Counts) add(d Counts) Counts {
 	sum := make([]int64, max(len(c.Units), len(d.Units)))
-	copy(sum, c.Units)
 	// Classes are aligned at their end, where the error is.
-	shift := len(sum) - len(d.Units)
-	for class, n := range d.Units {
-		sum[class+shift] = plus(sum[class+shift], n)
+	for _, units := range [][]int64{c.Units, d.Units} {
+		shift := len(sum) - len(units)
+		for class, n := range units {
+			sum[class+shift] = plus(sum[class+shift], n)
+		}
 	}
 	return Counts{Units: sum}
 }

@@ -54,15 +54,16 @@ func (p *process) logE() float64 {
 	return highest + math.Log(sum/float64(len(p.logs)))
 }
 
-// best is the component with the greatest evidence.
+// best is the component with the greatest evidence, "" if none has risen above
+// its start. So it has seen units: one whose step is yet to come stands at zero.
 func (p *process) best() (name string, step int) {
-	at := 0
+	highest := 0.0
 	for i, l := range p.logs {
-		if l > p.logs[at] {
-			at = i
+		if l > highest {
+			highest, name, step = l, p.alternatives[i/p.steps].name, i%p.steps
 		}
 	}
-	return p.alternatives[at/p.steps].name, at % p.steps
+	return name, step
 }
 
 // worseAlternatives multiply the odds of the shifted stable version's errors.

@@ -25,12 +25,14 @@ type Verdict struct {
 	MirrorBound float64 `json:"mirror_bound"` // MirrorE at which that is proved
 	Canary      Counts  `json:"canary"`       // all units that were scored
 	Stable      Counts  `json:"stable"`
-	Mover       string  `json:"mover"` // the alternative with the greatest evidence
+	Mover       string  `json:"mover"` // the alternative with the greatest evidence, "" while none has risen
 	Step        int     `json:"step"`  // since which it counts, from 0
 	// Needs is how many more units, of both versions together, a decision takes
 	// if things go on as they are: 0 when it is decided, a billion when they lead
-	// nowhere.
-	Needs int64 `json:"needs"`
+	// nowhere. It is the smaller of the two below, each of which is about one proof.
+	Needs         int64 `json:"needs"`
+	NeedsWorse    int64 `json:"needs_worse"`
+	NeedsNotWorse int64 `json:"needs_not_worse"`
 }
 
 // largest is what stands for anything beyond it, so that JSON can hold it.
@@ -41,7 +43,7 @@ func (t *Test) Verdict() Verdict {
 	mirror := t.notWorse.logE()
 	v := Verdict{
 		Kind: Undecided,
-		E:    finite(t.worst), LogE: t.worse.logE(), Bound: 1 / t.cfg.Alpha,
+		E:    finite(t.worst), LogE: t.worse.logE(), Bound: min(1/t.cfg.Alpha, largest),
 		MirrorE: finite(mirror), MirrorBound: 1 / NotWorseLevel,
 		Canary: t.canary.counted(), Stable: t.stable.counted(),
 	}
@@ -52,7 +54,8 @@ func (t *Test) Verdict() Verdict {
 	case mirror >= -math.Log(NotWorseLevel):
 		v.Kind = NotWorse
 	default:
-		v.Needs = t.needs()
+		v.NeedsWorse, v.NeedsNotWorse = t.needs()
+		v.Needs = min(v.NeedsWorse, v.NeedsNotWorse)
 	}
 	return v
 }
@@ -65,9 +68,9 @@ const presumed = 0.05
 // farthest is the most that Needs ever says.
 const farthest = 1_000_000_000
 
-// needs estimates how many units are missing until the nearer of the two proofs,
-// at the rates seen so far.
-func (t *Test) needs() int64 {
+// needs estimates how many units are missing until each of the two proofs, at
+// the rates seen so far.
+func (t *Test) needs() (worse, notWorse int64) {
 	stable := t.past.rate()
 	canary := stable
 	if n := t.canary.Total(); n > 0 {
@@ -82,9 +85,8 @@ func (t *Test) needs() int64 {
 		return weight*((1-canary)*f.canaryGood+canary*f.canaryError) +
 			(1-weight)*((1-stable)*f.stableGood+stable*f.stableError)
 	}
-	return min(
-		t.worse.outlook(t.step, -math.Log(t.cfg.Alpha), gain),
-		t.notWorse.outlook(t.step, -math.Log(NotWorseLevel), gain))
+	return t.worse.outlook(t.step, -math.Log(t.cfg.Alpha), gain),
+		t.notWorse.outlook(t.step, -math.Log(NotWorseLevel), gain)
 }
 
 // outlook is (ln 1/level + ln M − ln E_j)/KL_j of the component j that gets there

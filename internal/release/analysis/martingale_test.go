@@ -1,0 +1,88 @@
+package analysis_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+)
+
+// adversary chooses the next cohort from all that was seen: its weight, its step,
+// and the rates at which the versions fail.
+type adversary func(seen []analysis.Cohort) (from analysis.Cohort, pb, pc float64)
+
+// expectation is the exact mean of both processes at the end of a release of so
+// many cohorts of two units each, over every label and outcome there may be, by
+// way of New, Score and Verdict alone.
+func expectation(t *testing.T, eps float64, cohorts int, next adversary) (e, mirror float64) {
+	t.Helper()
+	var walk func(seen []analysis.Cohort, probability float64)
+	walk = func(seen []analysis.Cohort, probability float64) {
+		if len(seen) == cohorts {
+			test := newTest(t, analysis.Config{Steps: 3, Tolerance: eps, Prior: counts(19, 1)})
+			for _, c := range seen {
+				test.Score(c)
+			}
+			v := test.Verdict()
+			e, mirror = e+probability*math.Exp(v.LogE), mirror+probability*v.MirrorE
+			return
+		}
+		from, pb, pc := next(seen)
+		kinds := []float64{from.Weight * (1 - pc), from.Weight * pc, (1 - from.Weight) * (1 - pb), (1 - from.Weight) * pb}
+		for first, p := range kinds {
+			for second, q := range kinds {
+				both := [4]int64{}
+				both[first]++
+				both[second]++
+				c := from
+				c.Canary, c.Stable = counts(both[0], both[1]), counts(both[2], both[3])
+				walk(append(slices.Clip(seen), c), probability*p*q)
+			}
+		}
+	}
+	walk(nil, 1)
+	return e, mirror
+}
+
+// reacting lets everything follow from what was seen: rates jump when the canary
+// has failed, and the weight and the step rise while it has not. The canary fails
+// at rate(pb).
+func reacting(rate func(pb float64) float64) adversary {
+	return func(seen []analysis.Cohort) (analysis.Cohort, float64, float64) {
+		from, pb := analysis.Cohort{Weight: 0.2}, 0.03
+		for _, c := range seen {
+			if c.Canary.Errors() > 0 {
+				pb = 0.6
+			} else {
+				from.Weight, from.Step = from.Weight+0.3, from.Step+1
+			}
+			if c.Stable.Errors() > 0 {
+				pb /= 2
+			}
+		}
+		return from, pb, rate(pb)
+	}
+}
+
+// TestTheLawOfAWholeRelease is the theorem for the code from end to end: with the
+// canary just tolerated at every moment, both processes have a mean of exactly one
+// after several cohorts, although weights, steps and rates follow from what was
+// seen. On the null's side it is less, beyond it more.
+func TestTheLawOfAWholeRelease(t *testing.T) {
+	for _, eps := range []float64{0, 0.01, 0.2} {
+		just := func(pb float64) float64 { return shifted(pb, eps) }
+		e, mirror := expectation(t, eps, 3, reacting(just))
+		if math.Abs(e-1) > slack || math.Abs(mirror-1) > slack {
+			t.Errorf("ε %v, just tolerated: the means are 1%+.3g and 1%+.3g", eps, e-1, mirror-1)
+		}
+		e, mirror = expectation(t, eps, 3, reacting(func(pb float64) float64 { return just(pb) / 2 }))
+		if e >= 1 || mirror <= 1 {
+			t.Errorf("ε %v, better: the means are %v and %v", eps, e, mirror)
+		}
+		e, mirror = expectation(t, eps, 3, reacting(func(pb float64) float64 { return just(just(pb) + 0.2) }))
+		if e <= 1 || mirror >= 1 {
+			t.Errorf("ε %v, worse: the means are %v and %v", eps, e, mirror)
+		}
+	}
+}
