@@ -1,18 +1,12 @@
 // Package drivertest is the one suite that every driver passes: it starts a real
 // service, built by the real toolchain, and asks both the service and the driver
-// what became of it.
+// what became of it. It knows no driver.
 package drivertest
 
 import (
 	"context"
-	"encoding/json"
 	"io"
-	"net/http"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"sync"
+	"slices"
 	"testing"
 	"time"
 
@@ -28,31 +22,37 @@ type Driver interface {
 	Logs(ctx context.Context, app, id string, follow bool, tail int) (io.ReadCloser, error)
 }
 
-// Open returns a driver over the same instances each time it is called in a test.
+// Open returns a new driver over the same instances each time it is called.
 type Open func(t *testing.T) Driver
 
-// Run runs the suite. New is called once for each test.
-func Run(t *testing.T, fresh func(t *testing.T) Open) {
+// Run runs the suite with the image of the service. Fresh is called once for
+// each test, and returns how to open its driver.
+func Run(t *testing.T, image driver.Image, fresh func(t *testing.T) Open) {
 	t.Helper()
-	image := Image(t)
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s *suite)
 	}{
 		{"starts, answers and stops", startsAnswersStops},
+		{"a start is done once", startIsDoneOnce},
 		{"environment and arguments", environmentAndArguments},
+		{"a redirect is healthy", redirectIsHealthy},
 		{"a request in flight is finished", inFlightIsFinished},
 		{"what does not end is killed", stubbornIsKilled},
-		{"what ends at once is a failure", endsAtOnce},
-		{"what is not healthy is a failure", notHealthy},
-		{"what listens elsewhere is told so", listensElsewhere},
-		{"what it waits for has to answer", waits},
+		{"another driver finds the instances", foundAgain},
 		{"what ends is started again", startedAgain},
 		{"what gets sick is started again", sickIsRestarted},
 		{"what keeps ending is a crash loop", crashLoop},
-		{"another driver finds the instances", foundAgain},
+		{"what ends at once is a failure", endsAtOnce},
+		{"what is not healthy is a failure", notHealthy},
+		{"what listens elsewhere is told so", listensElsewhere},
+		{"what it waits for has to answer", waitsInVain},
+		{"it begins when that answers", waitsUntil},
 		{"a canceled start leaves nothing", canceled},
+		{"what cannot be started is said", refused},
 		{"logs", logs},
+		{"logs are followed", logsAreFollowed},
+		{"a flood is bounded", flood},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,66 +63,18 @@ func Run(t *testing.T, fresh func(t *testing.T) Open) {
 	}
 }
 
+// suite is one test's driver.
 type suite struct {
 	Driver
 	open  Open
 	image driver.Image
 }
 
-var (
-	building sync.Mutex
-	built    string
-)
-
-// Image returns the suite's service as an unpacked image, building it once.
-func Image(t *testing.T) driver.Image {
-	t.Helper()
-	building.Lock()
-	defer building.Unlock()
-	if built == "" {
-		built = build(t)
-	}
-	return driver.Image{
-		Digest: "sha256:suite", Root: built, Entrypoint: []string{"/app/service"}, Cmd: []string{"--from=image"},
-		Env: []string{"NAME=image", "KIND=test"}, User: "65532",
-	}
-}
-
-// build compiles the service into a folder that every user can enter.
-func build(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "davit-drivertest-") //nolint:usetesting // other users enter it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		built = ""
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	source, err := filepath.Abs("../drivertest/testdata/service")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "app", "service"), "main.go")
-	cmd.Dir, cmd.Env = source, append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build the service: %v: %s", err, output)
-	}
-	for _, path := range []string{dir, filepath.Join(dir, "app")} {
-		if err := os.Chmod(path, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
-
-// spec describes an instance; change alters it.
-func (s *suite) spec(id string, change ...func(*driver.Spec)) driver.Spec {
-	spec := driver.Spec{ID: id, App: "app", Image: s.image, Run: driver.Default()}
+// spec describes the instance app-1; change alters it.
+func (s *suite) spec(change ...func(*driver.Spec)) driver.Spec {
+	spec := driver.Spec{ID: "app-1", App: "app", Image: s.image, Run: driver.Default()}
 	spec.Run.Health.Interval = quantity.Duration(50 * time.Millisecond)
-	spec.Run.Health.Start = quantity.Duration(10 * time.Second)
+	spec.Run.Health.Start = quantity.Duration(20 * time.Second)
 	spec.Run.Env = map[string]string{}
 	for _, fn := range change {
 		fn(&spec)
@@ -130,102 +82,85 @@ func (s *suite) spec(id string, change ...func(*driver.Spec)) driver.Spec {
 	return spec
 }
 
+func id(id string) func(*driver.Spec) { return func(s *driver.Spec) { s.ID = id } }
+
 func env(name, value string) func(*driver.Spec) {
 	return func(s *driver.Spec) { s.Run.Env[name] = value }
 }
 
+func within(start time.Duration) func(*driver.Spec) {
+	return func(s *driver.Spec) { s.Run.Health.Start = quantity.Duration(start) }
+}
+
+// start starts an instance for the time of the test.
 func (s *suite) start(t *testing.T, spec driver.Spec) driver.Instance {
 	t.Helper()
+	t.Cleanup(func() { s.stop(t, spec.ID, 0) })
 	i, err := s.Start(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		if err := s.Stop(ctx, spec.ID, 0); err != nil {
-			t.Error(err)
-		}
-	})
 	return i
 }
 
-// fails starts what must not become ready and returns why it did not.
+// stop works also when the test's context has ended.
+func (s *suite) stop(t *testing.T, id string, grace time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	defer cancel()
+	if err := s.Stop(ctx, id, grace); err != nil {
+		t.Error(err)
+	}
+}
+
+// fails starts what must not become ready, and returns why it did not.
 func (s *suite) fails(t *testing.T, spec driver.Spec) string {
 	t.Helper()
+	t.Cleanup(func() { s.stop(t, spec.ID, 0) })
 	_, err := s.Start(t.Context(), spec)
 	if err == nil {
 		t.Fatal("it was started")
 	}
-	if left := s.ids(t); len(left) != 0 {
-		t.Errorf("left behind: %v", left)
-	}
+	s.listed(t)
 	return err.Error()
 }
 
-func (s *suite) ids(t *testing.T) []string {
+func (s *suite) list(t *testing.T) []driver.Instance {
 	t.Helper()
 	list, err := s.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
-	for _, i := range list {
-		ids = append(ids, i.ID)
-	}
-	return ids
+	return list
 }
 
-// Get asks an instance for a path.
-func Get(i driver.Instance, path string) (string, error) {
-	resp, err := http.Get("http://" + i.Address + path) //nolint:noctx // loopback, and the tests have deadlines
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	return string(body), err
-}
-
-// Ask asks an instance for a path with one query value and wants an answer.
-func Ask(t *testing.T, i driver.Instance, path, value string) string {
+// listed checks which instances there are.
+func (s *suite) listed(t *testing.T, want ...string) {
 	t.Helper()
-	body, err := Get(i, path+"?path="+url.QueryEscape(value))
-	if err != nil {
-		t.Fatal(err)
+	var got []string
+	for _, i := range s.list(t) {
+		got = append(got, i.ID)
 	}
-	return body
+	if !slices.Equal(got, want) {
+		t.Errorf("there are %q, not %q", got, want)
+	}
 }
 
-// Self is what the service sees of itself.
-type Self struct {
-	PID    int
-	UID    int
-	Args   []string
-	Env    []string
-	Status string
-}
-
-// SelfOf asks an instance what it sees of itself.
-func SelfOf(t *testing.T, i driver.Instance) Self {
+// found returns the instance app-1 as it is listed.
+func (s *suite) found(t *testing.T) driver.Instance {
 	t.Helper()
-	body, err := Get(i, "/self")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var self Self
-	if err := json.Unmarshal([]byte(body), &self); err != nil {
-		t.Fatal(err)
-	}
-	return self
-}
-
-// Until waits for what becomes true by itself.
-func Until(t *testing.T, what string, fn func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !fn(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: it did not happen", what)
+	for _, i := range s.list(t) {
+		if i.ID == "app-1" {
+			return i
 		}
+	}
+	return driver.Instance{}
+}
+
+// gone checks that nobody answers for an instance.
+func gone(t *testing.T, i driver.Instance) {
+	t.Helper()
+	if _, err := Get(i, "/healthz"); err == nil {
+		t.Error("it still answers")
 	}
 }

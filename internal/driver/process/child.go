@@ -1,37 +1,47 @@
 package process
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // child is the program, running.
 type child struct {
 	cmd   *exec.Cmd
+	leash *os.File // by which its first steps see that we live
 	ended chan struct{}
 	err   error // set before ended is closed
 }
 
 // startChild runs the program behind `davit shim-init`, which enters its root.
-// It must be called on the shim's main thread.
+// It must be called on a thread that lives as long as the shim.
 func (s *shim) startChild() (*child, error) {
 	setup, err := s.setup()
 	if err != nil {
 		return nil, err
+	}
+	if s.order.Level != Namespaces {
+		// What it starts and leaves becomes our child, so that it can be ended.
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+			return nil, fmt.Errorf("adopt what the program leaves: %w", err)
+		}
 	}
 	read, write, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the program: %w", err)
 	}
 	defer read.Close()
-	defer write.Close()
-	cmd := exec.Command(s.order.Executable, "shim-init") //nolint:noctx // it is stopped in order
+	cmd := exec.Command(s.order.Executable, "shim-init") //nolint:noctx // stop ends it in order
 	cmd.Args[0] = "davit"
 	cmd.Env = []string{}
 	cmd.Dir = "/"
@@ -39,23 +49,25 @@ func (s *shim) startChild() (*child, error) {
 	cmd.SysProcAttr = cloned(s.order.Level, setup.UID, setup.GID)
 	outputs, err := s.log.attach(cmd)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, write.Close())
 	}
 	if err := cmd.Start(); err != nil {
 		outputs.abort()
-		return nil, fmt.Errorf("start the program: %w", err)
+		return nil, errors.Join(fmt.Errorf("start the program: %w", err), write.Close())
 	}
 	outputs.started()
-	if err := json.NewEncoder(write).Encode(setup); err != nil {
-		_ = cmd.Process.Kill() // it cannot do anything without
-		return nil, errors.Join(fmt.Errorf("tell the program's setup: %w", err), cmd.Wait())
-	}
-	c := &child{cmd: cmd, ended: make(chan struct{})}
-	go func() {
+	c := &child{cmd: cmd, leash: write, ended: make(chan struct{})}
+	go func() { // until it ended, which stop waits for
 		c.err = cmd.Wait()
+		c.leash.Close()
 		outputs.wait()
 		close(c.ended)
 	}()
+	if err := json.NewEncoder(write).Encode(setup); err != nil {
+		c.kill()
+		<-c.ended
+		return nil, fmt.Errorf("tell the program's setup: %w", err)
+	}
 	return c, nil
 }
 
@@ -74,22 +86,45 @@ func (c *child) reason() error {
 	}
 }
 
-// stop ends it: SIGTERM, and SIGKILL after grace. With a PID namespace the kill
-// takes along everything that it started; otherwise its process group.
-func (c *child) stop(grace time.Duration) {
-	if grace > 0 {
+// stop ends it: SIGTERM, and SIGKILL when the patience with it ends. With it ends
+// everything that it started.
+func (c *child) stop(patience context.Context) {
+	if patience.Err() == nil {
 		_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
 		select {
 		case <-c.ended:
-			return
-		case <-timer.C:
+		case <-patience.Done():
 		}
 	}
-	_ = syscall.Kill(-c.pid(), syscall.SIGKILL)
-	_ = c.cmd.Process.Kill()
+	c.kill()
 	<-c.ended
+	sweep()
+}
+
+// kill ends the program and its process group at once. With a PID namespace the
+// kernel ends everything in it with its first process (pid_namespaces(7)).
+func (c *child) kill() {
+	_ = syscall.Kill(-c.pid(), syscall.SIGKILL) // there may be nobody left
+	_ = c.cmd.Process.Kill()
+}
+
+// sweep ends what the program left, once it ended itself: we have no other
+// children then.
+func sweep() {
+	const limit = time.Second
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); {
+		left := descendants(os.Getpid())
+		if len(left) == 0 {
+			return
+		}
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+		var status syscall.WaitStatus
+		if _, err := syscall.Wait4(-1, &status, 0, nil); err != nil && !errors.Is(err, syscall.EINTR) {
+			return
+		}
+	}
 }
 
 // setup is what `davit shim-init` is told over descriptor 3.
@@ -103,6 +138,7 @@ type setup struct {
 	WorkDir string   `json:"workdir"`
 	UID     int      `json:"uid"`
 	GID     int      `json:"gid"`
+	Become  bool     `json:"become"` // whether to change to UID and GID
 }
 
 // setup works out what the program is run with.
@@ -112,22 +148,22 @@ func (s *shim) setup() (setup, error) {
 	if err != nil {
 		return setup{}, err
 	}
-	env := environment(spec, s.state().Address)
-	argv := append([]string{}, spec.Image.Entrypoint...)
+	args := spec.Image.Cmd
 	if spec.Run.Args != nil {
-		argv = append(argv, spec.Run.Args...)
-	} else {
-		argv = append(argv, spec.Image.Cmd...)
+		args = spec.Run.Args
 	}
+	argv := slices.Concat(spec.Image.Entrypoint, args)
 	if len(argv) == 0 {
-		return setup{}, errors.New("the image has neither ENTRYPOINT nor CMD")
+		return setup{}, errors.New("the image has no ENTRYPOINT, and run.args is empty")
 	}
+	env := environment(spec, s.now().Address)
 	for i, arg := range argv {
-		argv[i] = expand(arg, env)
+		argv[i] = expand(arg, env.look)
 	}
 	return setup{
 		Level: s.order.Level, Image: spec.Image.Root, Root: filepath.Join(s.dir, rootName),
 		Tmp: filepath.Join(s.dir, tmpName), Argv: argv, Env: env.list(),
 		WorkDir: spec.Image.WorkingDir, UID: uid, GID: gid,
+		Become: s.order.Level == Namespaces && os.Geteuid() == 0,
 	}, nil
 }

@@ -2,8 +2,9 @@
 // a small process of its own that starts the program in a root of its own,
 // restarts it, asks for its health and keeps its log. Shims do not depend on
 // whoever started them, so instances survive control; a Driver finds them again
-// through the folder. The package knows the values of driver and nothing else of
-// the project.
+// through the folder. An instance is never without its shim: the program dies
+// with it. The package knows the values of driver and nothing else of the
+// project.
 package process
 
 import (
@@ -13,8 +14,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +23,7 @@ import (
 // Config says where and how instances run.
 type Config struct {
 	Dir               string   // folder of the instances
-	Hidden            []string // folders that an instance must never read
+	Hidden            []string // folders that an instance must never read, such as the data folder
 	AcceptUnsandboxed bool     // run instances although nothing confines them
 	Tether            bool     // instances end with this process
 	Executable        string   // what has the commands shim and shim-init; "" is this program
@@ -38,10 +37,8 @@ type Driver struct {
 	probe func() Level
 
 	mu    sync.Mutex
-	locks map[string]*sync.Mutex // by instance
+	locks map[string]chan struct{} // by instance; whoever can send holds it
 }
-
-var validID = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
 
 // New checks the configuration. It starts nothing and makes no folder.
 func New(cfg Config, log *slog.Logger) (*Driver, error) {
@@ -49,9 +46,23 @@ func New(cfg Config, log *slog.Logger) (*Driver, error) {
 		return nil, errors.New("process driver: no folder for instances is given")
 	}
 	if cfg.Executable == "" {
-		cfg.Executable = "/proc/self/exe"
+		cfg.Executable = "/proc/self/exe" // also when the file was replaced or, as by go run, deleted
 	}
-	d := &Driver{cfg: cfg, log: log, locks: map[string]*sync.Mutex{}}
+	hidden := make([]string, len(cfg.Hidden))
+	copy(hidden, cfg.Hidden)
+	cfg.Hidden = hidden
+	paths := []*string{&cfg.Dir, &cfg.Executable}
+	for i := range hidden {
+		paths = append(paths, &hidden[i])
+	}
+	for _, path := range paths { // shims have another working folder
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return nil, fmt.Errorf("process driver: %w", err)
+		}
+		*path = absolute
+	}
+	d := &Driver{cfg: cfg, log: log, locks: map[string]chan struct{}{}}
 	d.probe = sync.OnceValue(func() Level {
 		if cfg.Level != "" {
 			return cfg.Level
@@ -64,91 +75,23 @@ func New(cfg Config, log *slog.Logger) (*Driver, error) {
 // Sandbox returns the level that instances reach here.
 func (d *Driver) Sandbox() string { return string(d.probe()) }
 
-// StartError says why an instance did not become ready. It is gone.
-type StartError struct {
-	ID     string
-	Reason string
-	Tail   []string // the last lines it wrote
-	Hint   string
-}
-
-// Error implements error, in one line, with the hint: it crosses the journal.
-func (e *StartError) Error() string {
-	text := fmt.Sprintf("start %s: %s", e.ID, e.Reason)
-	if len(e.Tail) > 0 {
-		text += "; it wrote: " + e.Tail[len(e.Tail)-1]
-	}
-	if e.Hint != "" {
-		text += " (" + e.Hint + ")"
-	}
-	return text
-}
-
-// Start runs the instance that spec describes and returns when it is ready. An
-// instance with the same ID that runs already is waited for and returned; one
-// that is in a crash loop is started anew. The error is a *StartError when the
-// instance is to blame; nothing of it is left then but its log.
-func (d *Driver) Start(ctx context.Context, spec driver.Spec) (driver.Instance, error) {
-	if !validID.MatchString(spec.ID) {
-		return driver.Instance{}, fmt.Errorf("start instance: %q is not a DNS label", spec.ID)
-	}
-	unlock := d.lock(spec.ID)
-	defer unlock()
-	if found, err := ask(ctx, d.dir(spec.ID)); err == nil && found.State != driver.CrashLoop {
-		return d.await(ctx, spec, nil)
-	}
-	if err := d.end(ctx, spec.ID, 0); err != nil {
-		return driver.Instance{}, err
-	}
-	shim, err := d.launch(spec)
-	if err != nil {
-		return driver.Instance{}, err
-	}
-	instance, err := d.await(ctx, spec, shim)
-	if err != nil {
-		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		return driver.Instance{}, errors.Join(err, d.end(clean, spec.ID, 0))
-	}
-	return instance, nil
-}
-
-// await polls the shim until the instance is ready or will not be.
-func (d *Driver) await(ctx context.Context, spec driver.Spec, shim *shimProcess) (driver.Instance, error) {
-	for pause := 5 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		found, err := ask(ctx, d.dir(spec.ID))
-		switch {
-		case err == nil && found.State == driver.Ready:
-			return found, nil
-		case err == nil && found.State == driver.CrashLoop:
-			return driver.Instance{}, d.startError(spec.ID, found.Reason)
-		case err != nil && shim != nil && shim.ended():
-			return driver.Instance{}, d.startError(spec.ID, "its shim ended: "+shim.said())
-		}
-		if !sleep(ctx, pause) {
-			return driver.Instance{}, fmt.Errorf("start %s: %w", spec.ID, context.Cause(ctx))
-		}
-	}
-}
-
-func (d *Driver) startError(id, reason string) error {
-	reason, hint, _ := strings.Cut(reason, hintMark)
-	return &StartError{ID: id, Reason: reason, Hint: hint, Tail: d.tail(id, 20)}
-}
-
 // Stop ends an instance: SIGTERM, and after grace SIGKILL for all that is left
-// of it. An instance that does not exist is stopped already.
+// of it. Its log is kept. An instance that does not exist is stopped already.
+// When ctx ends first, the instance goes on stopping.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
 	if !validID.MatchString(id) {
-		return fmt.Errorf("stop instance: %q is not a DNS label", id)
+		return fmt.Errorf("stop instance: %q %s", id, notAnID)
 	}
-	unlock := d.lock(id)
+	unlock, err := d.lock(ctx, id)
+	if err != nil {
+		return fmt.Errorf("stop %s: %w", id, err)
+	}
 	defer unlock()
 	return d.end(ctx, id, grace)
 }
 
 func (d *Driver) end(ctx context.Context, id string, grace time.Duration) error {
-	if err := tellStop(ctx, d.dir(id), grace); err != nil && !errors.Is(err, errNoShim) {
+	if err := tellStop(ctx, d.dir(id), grace); err != nil {
 		return fmt.Errorf("stop %s: %w", id, err)
 	}
 	if err := os.RemoveAll(d.dir(id)); err != nil {
@@ -158,59 +101,89 @@ func (d *Driver) end(ctx context.Context, id string, grace time.Duration) error 
 }
 
 // List returns all instances that are there, by ID. What a shim that was killed
-// left behind is cleaned away: its child has died with it.
+// left behind is cleaned away: its program has died with it. A shim that does
+// not answer is listed as it was last known, and with that as the reason.
 func (d *Driver) List(ctx context.Context) ([]driver.Instance, error) {
 	entries, err := os.ReadDir(d.cfg.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
-	var found []driver.Instance
-	for _, entry := range entries {
-		if !entry.IsDir() || entry.Name() == logsName {
-			continue
+	answers := make([]*driver.Instance, len(entries))
+	var asking sync.WaitGroup
+	for i, entry := range entries {
+		if entry.IsDir() && validID.MatchString(entry.Name()) {
+			asking.Go(func() { answers[i] = d.look(ctx, entry.Name()) })
 		}
-		instance, err := ask(ctx, d.dir(entry.Name()))
-		switch {
-		case err == nil:
-			found = append(found, instance)
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		default:
-			d.forget(entry.Name())
+	}
+	asking.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	var found []driver.Instance
+	for _, answer := range answers {
+		if answer != nil {
+			found = append(found, *answer)
 		}
 	}
 	return found, nil
+}
+
+// look returns how an instance is, nil when it is not.
+func (d *Driver) look(ctx context.Context, id string) *driver.Instance {
+	answer, err := ask(ctx, d.dir(id), time.Second)
+	switch {
+	case err == nil:
+		return &answer.Instance
+	case ctx.Err() != nil:
+		return nil
+	case !abandoned(d.dir(id)):
+		if last, err := readStatus(d.dir(id)); err == nil {
+			last.Reason = "its shim does not answer"
+			return &last.Instance
+		}
+		return nil // its shim has only begun
+	default:
+		d.forget(id)
+		return nil
+	}
 }
 
 // forget removes the folder of an instance whose shim is gone, unless somebody
 // is just starting it.
 func (d *Driver) forget(id string) {
 	lock := d.lockOf(id)
-	if !lock.TryLock() {
+	select {
+	case lock <- struct{}{}:
+	default:
 		return
 	}
-	defer lock.Unlock()
+	defer func() { <-lock }()
 	if abandoned(d.dir(id)) {
-		d.log.Warn("instance is gone", "instance", id)
+		d.log.Warn("instance is gone", "instance", id, "shim_said", said(d.dir(id)))
 		_ = os.RemoveAll(d.dir(id)) // tried again by the next List
 	}
 }
 
 func (d *Driver) dir(id string) string { return filepath.Join(d.cfg.Dir, id) }
 
-func (d *Driver) lockOf(id string) *sync.Mutex {
+func (d *Driver) lockOf(id string) chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.locks[id] == nil {
-		d.locks[id] = &sync.Mutex{}
+		d.locks[id] = make(chan struct{}, 1)
 	}
 	return d.locks[id]
 }
 
-func (d *Driver) lock(id string) (unlock func()) {
+// lock keeps others from starting or stopping the same instance.
+func (d *Driver) lock(ctx context.Context, id string) (unlock func(), err error) {
 	lock := d.lockOf(id)
-	lock.Lock()
-	return lock.Unlock
+	select {
+	case lock <- struct{}{}:
+		return func() { <-lock }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // sleep returns false when ctx ended before d was over.

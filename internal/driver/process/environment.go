@@ -2,90 +2,116 @@ package process
 
 import (
 	"maps"
+	"net"
 	"slices"
 	"strings"
 
 	"github.com/davit-dev/davit/internal/driver"
 )
 
-// variables are an environment in the order in which names were first set.
-type variables struct {
-	names  []string
-	values map[string]string
-}
+// variables is an environment.
+type variables map[string]string
 
-func (v *variables) set(name, value string) {
-	if _, known := v.values[name]; !known {
-		v.names = append(v.names, name)
+// environment is exactly what the program sees: the image's variables, those of
+// the configuration, those of the spec, and where to listen; later ones win.
+// Nothing of davit's own leaks in. $(NAME) in the configuration's and the spec's
+// values is another variable's value; the image's are taken as they are.
+func environment(spec driver.Spec, address string) variables {
+	host, port, _ := net.SplitHostPort(address)
+	plain, given := variables{}, variables{}
+	for _, pair := range spec.Image.Env {
+		plain.put(pair)
 	}
-	v.values[name] = value
+	maps.Copy(given, spec.Run.Env)
+	for _, pair := range spec.Env {
+		given.put(pair)
+	}
+	maps.DeleteFunc(plain, func(name, _ string) bool { _, again := given[name]; return again })
+	for name, value := range map[string]string{"HOST": host, "PORT": port} {
+		plain[name] = value
+		delete(given, name)
+	}
+	r := resolver{done: plain, given: given}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, done := r.done[name]; !done {
+			r.resolve(name)
+		}
+	}
+	return r.done
 }
 
-func (v *variables) list() []string {
-	list := make([]string, 0, len(v.names))
-	for _, name := range v.names {
-		list = append(list, name+"="+v.values[name])
+// put adds NAME=VALUE.
+func (v variables) put(pair string) {
+	if name, value, found := strings.Cut(pair, "="); found && name != "" {
+		v[name] = value
+	}
+}
+
+// list is the environment as programs are given it, sorted.
+func (v variables) list() []string {
+	list := make([]string, 0, len(v))
+	for _, name := range slices.Sorted(maps.Keys(v)) {
+		list = append(list, name+"="+v[name])
 	}
 	return list
 }
 
-// environment is exactly what the program sees: the image's, the
-// configuration's, and where to listen. Nothing of davit's own leaks in.
-func environment(spec driver.Spec, address string) *variables {
-	host, port, _ := strings.Cut(address, ":")
-	v := &variables{values: map[string]string{}}
-	v.set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-	v.set("HOME", "/")
-	for _, kv := range spec.Image.Env {
-		name, value, _ := strings.Cut(kv, "=")
-		v.set(name, value)
-	}
-	given := map[string]string{}
-	for _, kv := range spec.Env {
-		name, value, _ := strings.Cut(kv, "=")
-		given[name] = value
-	}
-	for name, value := range spec.Run.Env {
-		if _, overridden := given[name]; !overridden {
-			given[name] = value
-		}
-	}
-	v.set("PORT", port)
-	v.set("HOST", host)
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		v.set(name, expand(given[name], v))
-	}
-	return v
+func (v variables) look(name string) (string, bool) {
+	value, known := v[name]
+	return value, known
 }
 
-// expand replaces $(NAME) by the variable's value, as Kubernetes does: what is
-// unknown stays as it is, and $$ is a dollar sign.
-func expand(text string, v *variables) string {
+// resolver expands variables that name each other.
+type resolver struct {
+	done, given variables
+	under       []string // those that are being expanded
+}
+
+// resolve expands one given variable, and first those that it names. A circle
+// stays as it is written where it closes.
+func (r *resolver) resolve(name string) {
+	r.under = append(r.under, name)
+	value := expand(r.given[name], func(other string) (string, bool) {
+		_, known := r.done[other]
+		if _, given := r.given[other]; given && !known && !slices.Contains(r.under, other) {
+			r.resolve(other)
+		}
+		return r.done.look(other)
+	})
+	r.under = r.under[:len(r.under)-1]
+	r.done[name] = value
+}
+
+// longest is the most bytes that a program can be given in one variable or
+// argument (execve(2), MAX_ARG_STRLEN). References that lead beyond stay as they
+// are, so that variables that name each other cannot grow without bound.
+const longest = 128 << 10
+
+// expand replaces $(NAME) by what look says, as Kubernetes does: what is unknown
+// stays as it is, and $$ is a dollar sign.
+func expand(text string, look func(name string) (string, bool)) string {
 	var out strings.Builder
 	for {
-		at := strings.IndexByte(text, '$')
-		if at < 0 || at+1 == len(text) {
-			out.WriteString(text)
+		before, after, found := strings.Cut(text, "$")
+		out.WriteString(before)
+		if !found {
 			return out.String()
 		}
-		out.WriteString(text[:at])
-		text = text[at:]
-		end := strings.IndexByte(text, ')')
+		name, rest, closed := strings.Cut(strings.TrimPrefix(after, "("), ")")
 		switch {
-		case text[1] == '$':
+		case strings.HasPrefix(after, "$"):
 			out.WriteByte('$')
-			text = text[2:]
-		case text[1] == '(' && end > 0:
-			name := text[2:end]
-			if value, known := v.values[name]; known {
-				out.WriteString(value)
-			} else {
-				out.WriteString(text[:end+1])
+			text = after[1:]
+		case strings.HasPrefix(after, "(") && closed:
+			value, known := look(name)
+			if !known || out.Len()+len(value) > longest {
+				value = "$(" + name + ")"
 			}
-			text = text[end+1:]
+			out.WriteString(value)
+			text = rest
 		default:
 			out.WriteByte('$')
-			text = text[1:]
+			text = after
 		}
 	}
 }

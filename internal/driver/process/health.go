@@ -12,44 +12,11 @@ import (
 	"github.com/davit-dev/davit/internal/driver"
 )
 
-// errUnready is the cause when something did not get well in time.
-var errUnready = errors.New("not ready")
-
-// firstHealth asks, ever less often, until the first good answer or until
-// health.start is over.
-func firstHealth(ctx context.Context, address string, health driver.Health) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, health.Start.Std(), errUnready)
-	defer cancel()
-	var last error
-	for pause := 5 * time.Millisecond; ; pause = min(pause*3/2, health.Interval.Std()) {
-		if last = askHealth(ctx, address, health); last == nil {
-			return nil
-		}
-		if !sleep(ctx, pause) {
-			break
-		}
-	}
-	if errors.Is(context.Cause(ctx), errUnready) {
-		return fmt.Errorf("not healthy within %s: %w", health.Start, last)
-	}
-	return context.Cause(ctx)
-}
-
 // askHealth asks once. An answer of 200 to 399 is good.
 func askHealth(ctx context.Context, address string, health driver.Health) error {
 	ctx, cancel := context.WithTimeout(ctx, health.Timeout.Std())
 	defer cancel()
-	target := "http://" + address + health.Path
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("User-Agent", "davit-health")
-	client := http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
+	resp, err := get(ctx, "http://"+address+health.Path)
 	if err != nil {
 		return fmt.Errorf("GET %s: %w", health.Path, bare(err))
 	}
@@ -58,6 +25,21 @@ func askHealth(ctx context.Context, address string, health driver.Health) error 
 		return fmt.Errorf("GET %s: %s", health.Path, resp.Status)
 	}
 	return nil
+}
+
+// get makes one request on a connection of its own, not by way of a proxy, and
+// does not follow redirects.
+func get(ctx context.Context, target string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "davit-health")
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return client.Do(req)
 }
 
 // bare takes the address away that http and net put around an error: people
@@ -72,25 +54,30 @@ func bare(err error) error {
 	return err
 }
 
-// waitFor returns when everything in targets answers, at the latest after limit.
-func waitFor(ctx context.Context, targets []string, limit time.Duration) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errUnready)
+// waitFor returns when everything in run.wait answers, at the latest after
+// run.health.start.
+func waitFor(ctx context.Context, run driver.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, run.Health.Start.Std())
 	defer cancel()
-	for _, target := range targets {
-		for {
+	for _, target := range run.Wait {
+		for last := error(nil); ; {
 			err := reach(ctx, target)
 			if err == nil {
 				break
 			}
+			if last == nil || ctx.Err() == nil { // the last try may have been cut short, which says nothing
+				last = err
+			}
 			if !sleep(ctx, 100*time.Millisecond) {
-				return fmt.Errorf("run.wait: %s does not answer: %w", target, bare(err))
+				return fmt.Errorf("run.wait: %s does not answer: %w", target, bare(last))
 			}
 		}
 	}
 	return nil
 }
 
-// reach connects to tcp://host:port, or wants an answer from an HTTP URL.
+// reach connects to tcp://host:port, or wants an answer below 500 from an HTTP
+// URL.
 func reach(ctx context.Context, target string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
@@ -105,11 +92,7 @@ func reach(ctx context.Context, target string) error {
 		}
 		return conn.Close()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
-	if err != nil {
-		return err
-	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := get(ctx, target)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fdSetup is the descriptor on which the shim says what to run.
+// fdSetup is the descriptor on which the shim says what to run. Its other end
+// is open for as long as the shim lives.
 const fdSetup = 3
 
 // exitCannotRun is what shells return for a program that cannot be run.
@@ -25,7 +26,7 @@ const exitCannotRun = 126
 // up every privilege and becomes the program. With "probe" it only tries whether
 // a root of its own can be had. It returns when that failed.
 func InitMain(args []string) int {
-	runtime.LockOSThread()
+	runtime.LockOSThread() // privileges belong to threads
 	if slices.Equal(args, []string{"probe"}) {
 		if err := tryRoot(); err != nil {
 			return 1
@@ -33,18 +34,28 @@ func InitMain(args []string) int {
 		return 0
 	}
 	var s setup
-	f := os.NewFile(fdSetup, "setup")
+	f := os.NewFile(fdSetup, "setup") // open until the program runs, see followShim
 	if f == nil || json.NewDecoder(f).Decode(&s) != nil {
 		fmt.Fprintln(os.Stderr, "davit: the shim calls this command")
 		return exitCannotRun
 	}
-	f.Close()
 	fmt.Fprintf(os.Stderr, "davit: %v\n", s.become())
+	runtime.KeepAlive(f)
 	return exitCannotRun
 }
 
+// errNotAlone says that a command that mounts is not in namespaces of its own.
+var errNotAlone = errors.New("the shim calls this command, in namespaces of its own")
+
+// alone says whether this is the first process of its own namespaces. Whoever is
+// root and types the command must not have the host's mounts changed.
+func alone() bool { return os.Getpid() == 1 }
+
 // tryRoot does what entering a root needs.
 func tryRoot() error {
+	if !alone() {
+		return errNotAlone
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return err
 	}
@@ -52,88 +63,57 @@ func tryRoot() error {
 }
 
 // become turns this process into the program. It returns only on failure.
-func (s setup) become() error {
-	program := s.Argv[0]
+func (s *setup) become() error {
+	unix.CloseOnExec(fdSetup)
+	for _, stream := range []int{unix.Stdout, unix.Stderr} {
+		_ = unix.Fchown(stream, s.UID, s.GID) // so that /dev/stdout can be opened; not as an ordinary user
+	}
+	var err error
 	if s.Level == Namespaces {
-		if err := s.enterRoot(); err != nil {
-			return fmt.Errorf("enter the instance's root: %w", err)
-		}
+		err = s.enterRoot()
 	} else {
-		program = filepath.Join(s.Image, program)
-		s.Env = s.onHost()
+		err = s.settleOnHost()
 	}
-	if err := os.Chdir(s.workDir()); err != nil {
-		return fmt.Errorf("enter the working folder: %w", err)
-	}
-	if s.Level == Landlock {
-		if err := s.confine(); err != nil {
-			return fmt.Errorf("confine the program: %w", err)
-		}
+	if err != nil {
+		return err
 	}
 	if err := s.dropPrivileges(); err != nil {
 		return err
 	}
-	if s.Level == Namespaces {
-		var err error
-		if program, err = s.find(program); err != nil {
-			return err
+	program, err := s.find()
+	if err != nil {
+		return err
+	}
+	err = unix.Exec(program, s.Argv, s.Env)
+	return fmt.Errorf("run %s: %w", s.Argv[0], err)
+}
+
+// find looks the program up as the image's PATH says.
+func (s *setup) find() (string, error) {
+	name := s.Argv[0]
+	if s.Level != Namespaces {
+		return s.findOnHost(name)
+	}
+	if strings.Contains(name, "/") {
+		return name, nil
+	}
+	path := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	for _, pair := range s.Env {
+		if value, found := strings.CutPrefix(pair, "PATH="); found {
+			path = value
 		}
 	}
-	err := unix.Exec(program, s.Argv, s.Env)
-	return fmt.Errorf("run %s: %w", program, err)
-}
-
-// find looks a program up as the image's PATH says.
-func (s setup) find(program string) (string, error) {
-	if strings.Contains(program, "/") {
-		return program, nil
-	}
-	for _, kv := range s.Env {
-		path, found := strings.CutPrefix(kv, "PATH=")
-		if !found {
-			continue
-		}
-		for dir := range strings.SplitSeq(path, ":") {
-			candidate := filepath.Join(dir, program)
-			if info, err := os.Stat(candidate); err == nil && info.Mode()&0o111 != 0 {
-				return candidate, nil
-			}
+	for dir := range strings.SplitSeq(path, ":") {
+		candidate := filepath.Join("/", dir, name)
+		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return candidate, nil
 		}
 	}
-	return "", fmt.Errorf("run %s: %w", program, exec.ErrNotFound)
-}
-
-func (s setup) workDir() string {
-	switch {
-	case s.Level != Namespaces:
-		return s.Tmp
-	case s.WorkDir == "":
-		return "/"
-	default:
-		return s.WorkDir
-	}
-}
-
-// onHost is the environment where the program runs on the host's root: what
-// davit's base would hold is pointed to.
-func (s setup) onHost() []string {
-	env := append(slices.Clone(s.Env), "TMPDIR="+s.Tmp)
-	if roots := filepath.Join(s.Image, "etc/ssl/certs/ca-certificates.crt"); exists(roots) {
-		env = append(env, "SSL_CERT_FILE="+roots)
-	}
-	if zones := filepath.Join(s.Image, "usr/share/zoneinfo"); exists(zones) {
-		env = append(env, "ZONEINFO="+zones)
-	}
-	return env
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	return "", fmt.Errorf("run %s: %w", name, exec.ErrNotFound)
 }
 
 // dropPrivileges leaves a process that is nobody and can become nothing else.
-func (s setup) dropPrivileges() error {
+func (s *setup) dropPrivileges() error {
 	unix.Umask(0o022)
 	if err := limits(); err != nil {
 		return err
@@ -141,22 +121,43 @@ func (s setup) dropPrivileges() error {
 	if err := dropBoundingSet(); err != nil {
 		return err
 	}
-	if s.Level == Namespaces && os.Geteuid() == 0 {
+	if s.Become {
 		if err := errors.Join(
 			syscall.Setgroups(nil), syscall.Setgid(s.GID), syscall.Setuid(s.UID),
 		); err != nil {
 			return fmt.Errorf("become user %d: %w", s.UID, err)
 		}
 	}
-	// Another user has another signal of its parent's death: it is cleared.
-	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
-		return fmt.Errorf("follow the shim's end: %w", err)
+	if err := followShim(); err != nil {
+		return err
 	}
 	if err := dropCapabilities(); err != nil {
 		return err
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbid new privileges: %w", err)
+	}
+	if s.Level == Landlock {
+		if err := s.confine(); err != nil {
+			return fmt.Errorf("confine the program: %w", err)
+		}
+	}
+	return nil
+}
+
+// followShim makes the program end with its shim. The kernel forgets that wish
+// when a process becomes another user (prctl(2), PR_SET_PDEATHSIG), so the shim
+// may have ended in between: then nobody holds the other end of the setup.
+func followShim() error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("follow the shim's end: %w", err)
+	}
+	leash := []unix.PollFd{{Fd: fdSetup}}
+	if _, err := unix.Poll(leash, 0); err != nil && !errors.Is(err, unix.EINTR) {
+		return fmt.Errorf("follow the shim's end: %w", err)
+	}
+	if leash[0].Revents&unix.POLLHUP != 0 {
+		return errors.New("the shim ended")
 	}
 	return nil
 }

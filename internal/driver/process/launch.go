@@ -1,28 +1,27 @@
 package process
 
 import (
-	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/davit-dev/davit/internal/driver"
-	"github.com/davit-dev/davit/internal/x/atomicfile"
 )
 
 // The files of an instance's folder.
 const (
-	orderName  = "order.json"
-	socketName = "shim.sock"
-	lockName   = "shim.lock"
-	rootName   = "root"
-	tmpName    = "tmp"
-	logsName   = "logs" // beside the instances' folders
+	orderName  = "order.json"  // what the shim is told
+	statusName = "state.json"  // what it said last
+	socketName = "shim.sock"   // where it is asked
+	lockName   = "shim.lock"   // held while it lives
+	errorsName = "shim.errors" // why it could not begin, or how it fell
+	rootName   = "root"        // where the instance's root is assembled
+	tmpName    = "tmp"         // for temporary files, without namespaces
 )
 
 // orderVersion is the version of order.json's form.
@@ -38,22 +37,23 @@ type order struct {
 	Tether     bool        `json:"tether"`
 }
 
-// shimProcess is a shim that this process started.
-type shimProcess struct {
-	done   chan struct{}
-	mu     sync.Mutex
-	output bytes.Buffer
+func readOrder(dir string) (order, error) {
+	var o order
+	data, err := os.ReadFile(filepath.Join(dir, orderName))
+	if err != nil {
+		return o, fmt.Errorf("read order: %w", err)
+	}
+	if err := json.Unmarshal(data, &o); err != nil {
+		return o, fmt.Errorf("read order: %w", err)
+	}
+	if o.Version != orderVersion {
+		return o, fmt.Errorf("read order: it has version %d, this davit knows %d", o.Version, orderVersion)
+	}
+	return o, nil
 }
 
-// Write keeps what the shim says, which is only ever why it could not begin.
-func (s *shimProcess) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.output.Len() < 4096 {
-		s.output.Write(p)
-	}
-	return len(p), nil
-}
+// shimProcess is a shim that this process started.
+type shimProcess struct{ done chan struct{} }
 
 func (s *shimProcess) ended() bool {
 	select {
@@ -64,10 +64,14 @@ func (s *shimProcess) ended() bool {
 	}
 }
 
-func (s *shimProcess) said() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.TrimSpace(s.output.String())
+// said is what a shim wrote before it fell.
+func said(dir string) string {
+	const most = 4 << 10
+	data, err := os.ReadFile(filepath.Join(dir, errorsName))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data[:min(len(data), most)]))
 }
 
 // launch starts the shim of a new instance.
@@ -76,34 +80,39 @@ func (d *Driver) launch(spec driver.Spec) (*shimProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := d.dir(spec.ID)
-	logs := filepath.Join(d.cfg.Dir, logsName)
-	for _, folder := range []string{logs, dir, filepath.Join(dir, rootName), filepath.Join(dir, tmpName)} {
+	dir, log := d.dir(spec.ID), d.logPath(spec.App, spec.ID)
+	for _, folder := range []string{filepath.Dir(log), filepath.Join(dir, rootName), filepath.Join(dir, tmpName)} {
 		if err := os.MkdirAll(folder, 0o700); err != nil {
 			return nil, fmt.Errorf("make instance: %w", err)
 		}
 	}
 	d.pruneLogs(spec.App)
 	text, err := json.Marshal(order{
-		Version: orderVersion, Spec: spec, Level: level, Log: filepath.Join(logs, spec.ID+".log"),
+		Version: orderVersion, Spec: spec, Level: level, Log: log,
 		Executable: d.cfg.Executable, Tether: d.cfg.Tether,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make instance: %w", err)
 	}
-	if err := atomicfile.Write(filepath.Join(dir, orderName), text, 0o600); err != nil {
-		return nil, err
+	// Instances do not outlive the machine, so nothing of them is synced.
+	if err := os.WriteFile(filepath.Join(dir, orderName), text, 0o600); err != nil {
+		return nil, fmt.Errorf("make instance: %w", err)
 	}
 	return d.spawn(dir)
 }
 
+// spawn starts a shim in a session of its own, which the terminal's Ctrl-C does
+// not reach.
 func (d *Driver) spawn(dir string) (*shimProcess, error) {
-	s := &shimProcess{done: make(chan struct{})}
+	complaints, err := os.OpenFile(filepath.Join(dir, errorsName), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start the shim: %w", err)
+	}
+	defer complaints.Close()
 	cmd := exec.Command(d.cfg.Executable, "shim", dir) //nolint:noctx // it outlives us
 	cmd.Args[0] = "davit"                              // what ps shows
-	cmd.Env = []string{"GOMAXPROCS=1"}
-	cmd.Dir = "/"
-	cmd.Stderr = s
+	cmd.Env = []string{"GOMAXPROCS=1"}                 // it only ever waits
+	cmd.Dir, cmd.Stderr = "/", complaints              // a file: nobody has to read it
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var leash *os.File
 	if d.cfg.Tether {
@@ -115,45 +124,24 @@ func (d *Driver) spawn(dir string) (*shimProcess, error) {
 		cmd.Stdin, leash = read, write
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start the shim: %w", err)
+		return nil, errors.Join(fmt.Errorf("start the shim: %w", err), closeAll(leash))
 	}
+	s := &shimProcess{done: make(chan struct{})}
+	// Nobody waits for this goroutine: it reaps a process that may outlive us.
 	go func() {
-		_ = cmd.Wait() // why it ended is in its output
-		if leash != nil {
-			leash.Close()
-		}
+		_ = cmd.Wait() // why it ended is in its file
+		_ = closeAll(leash)
 		close(s.done)
 	}()
 	return s, nil
 }
 
-// level is the confinement for an instance, or the reason why there is none.
-func (d *Driver) level(spec driver.Spec) (Level, error) {
-	level := d.probe()
-	if level == Namespaces {
-		return level, nil
-	}
-	if name := foreign(spec.Image.Root); name != "" {
-		return "", &StartError{
-			ID: spec.ID, Hint: "allow user namespaces, or build on static or scratch",
-			Reason: fmt.Sprintf("the image holds %s, so it needs a root of its own, and namespaces cannot be had here", name),
+func closeAll(files ...*os.File) error {
+	var errs []error
+	for _, f := range files {
+		if f != nil {
+			errs = append(errs, f.Close())
 		}
 	}
-	if level == None && !d.cfg.AcceptUnsandboxed {
-		return "", &StartError{
-			ID: spec.ID, Hint: "allow user namespaces, or serve with --accept-unsandboxed",
-			Reason: "neither namespaces nor Landlock can be had here, so nothing would keep it from davit's data",
-		}
-	}
-	return level, nil
-}
-
-// foreign names what an image has beyond a program and davit's own base.
-func foreign(root string) string {
-	for _, name := range []string{"bin", "sbin", "lib", "lib64", "usr/bin", "usr/sbin", "usr/lib"} {
-		if _, err := os.Stat(filepath.Join(root, name)); err == nil {
-			return "/" + name
-		}
-	}
-	return ""
+	return errors.Join(errs...)
 }

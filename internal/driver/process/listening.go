@@ -9,18 +9,21 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// listening returns the addresses on which a process and its children accept
-// TCP connections, as ":8080" or "127.0.0.1:8080" (proc(5), /proc/pid/net/tcp).
-func listening(pid int) []string {
+// listening returns the addresses on which a process and its descendants accept
+// TCP connections, as ":8080" for all or "127.0.0.1:8080" for one (proc(5),
+// /proc/pid/net/tcp). seen is false when the process does not let itself be
+// looked at.
+func listening(pid int) (addresses []string, seen bool) {
+	if _, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid)); err != nil {
+		return nil, false
+	}
 	inodes := map[string]bool{}
 	for _, p := range append(descendants(pid), pid) {
-		links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p))
-		if err != nil {
-			continue
-		}
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p)) // the pattern is well-formed
 		for _, link := range links {
 			target, err := os.Readlink(link)
 			if inode, found := strings.CutPrefix(target, "socket:["); err == nil && found {
@@ -28,16 +31,14 @@ func listening(pid int) []string {
 			}
 		}
 	}
-	var found []string
 	for _, table := range []string{"tcp", "tcp6"} {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
-		if err != nil {
-			continue
+		if err == nil {
+			addresses = append(addresses, listeners(data, inodes)...)
 		}
-		found = append(found, listeners(data, inodes)...)
 	}
-	slices.Sort(found)
-	return slices.Compact(found)
+	slices.Sort(addresses)
+	return slices.Compact(addresses), true
 }
 
 // listeners reads a table of sockets and returns those that listen and have one
@@ -59,43 +60,40 @@ func listeners(table []byte, inodes map[string]bool) []string {
 }
 
 // decodeAddress turns the kernel's "0100007F:1F90" into "127.0.0.1:8080". The
-// address is in words of four bytes in the machine's order, the port is not.
+// address is in words of four bytes in the machine's order (little-endian, as
+// all machines are that davit is built for), the port is not.
 func decodeAddress(text string) (string, bool) {
 	address, port, found := strings.Cut(text, ":")
 	ip, err := hex.DecodeString(address)
-	if !found || err != nil || len(ip)%4 != 0 || len(ip) == 0 || len(ip) > 16 {
+	if !found || err != nil || (len(ip) != net.IPv4len && len(ip) != net.IPv6len) {
 		return "", false
 	}
 	for word := 0; word < len(ip); word += 4 {
 		slices.Reverse(ip[word : word+4])
 	}
-	var number uint16
-	if _, err := fmt.Sscanf(port, "%04X", &number); err != nil {
+	number, err := strconv.ParseUint(port, 16, 16)
+	if err != nil {
 		return "", false
 	}
-	host := net.IP(ip)
-	if host.IsUnspecified() {
-		return fmt.Sprintf(":%d", number), true
+	host := net.IP(ip).String()
+	if net.IP(ip).IsUnspecified() {
+		host = ""
 	}
-	return net.JoinHostPort(host.String(), fmt.Sprint(number)), true
+	return net.JoinHostPort(host, strconv.FormatUint(number, 10)), true
 }
 
 // descendants returns the children of a process, and theirs.
 func descendants(pid int) []int {
 	var all []int
-	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		return nil
-	}
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid)) // the pattern is well-formed
 	for _, list := range lists {
 		data, err := os.ReadFile(list)
 		if err != nil {
 			continue
 		}
 		for field := range strings.FieldsSeq(string(data)) {
-			var childPID int
-			if _, err := fmt.Sscan(field, &childPID); err == nil {
-				all = append(append(all, childPID), descendants(childPID)...)
+			if child, err := strconv.Atoi(field); err == nil {
+				all = append(append(all, child), descendants(child)...)
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,19 +19,22 @@ const (
 	maxRate   = 1 << 20 // bytes a second; what is more is dropped
 	olderName = ".1"    // suffix of the older file
 	stampForm = "2006-01-02T15:04:05.000Z"
+	notesName = "davit" // the stream of what davit says itself
 )
 
 // logFile is where a program's output goes: bounded in size and rate, so that a
-// flood neither fills the disk nor blocks the program.
+// flood neither fills the disk nor blocks the program. A line of it is the time
+// in UTC, the stream ("out", "err" or "davit") and the text:
+// "2006-01-02T15:04:05.000Z out|text".
 type logFile struct {
 	path string
 
 	mu      sync.Mutex
 	file    *os.File
 	size    int64
-	second  int64 // that the allowance is of
-	left    int   // bytes
-	dropped int   // lines
+	begin   time.Time // of the second that the allowance is for
+	left    int       // bytes
+	dropped int       // lines
 }
 
 func openLog(path string) (*logFile, error) {
@@ -45,8 +49,7 @@ func (l *logFile) open() error {
 	}
 	info, err := f.Stat()
 	if err != nil {
-		f.Close()
-		return fmt.Errorf("open log: %w", err)
+		return errors.Join(fmt.Errorf("open log: %w", err), f.Close())
 	}
 	l.file, l.size = f, info.Size()
 	return nil
@@ -54,38 +57,54 @@ func (l *logFile) open() error {
 
 // Close ends the log.
 func (l *logFile) Close() error {
+	l.settle()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Close()
 }
 
 // note writes a line of davit's own.
-func (l *logFile) note(format string, args ...any) { l.write("davit", fmt.Sprintf(format, args...)) }
+func (l *logFile) note(format string, args ...any) { l.write(notesName, fmt.Sprintf(format, args...)) }
 
 // write adds a line. A log that cannot be written is no reason to stop.
 func (l *logFile) write(stream, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now().UTC()
-	if second := now.Unix(); second != l.second {
-		l.second, l.left = second, maxRate
-		if l.dropped > 0 {
-			l.put(now, "davit", fmt.Sprintf("%d lines were dropped: more than %d bytes in a second", l.dropped, maxRate))
-			l.dropped = 0
-		}
+	now := time.Now()
+	if now.Sub(l.begin) >= time.Second {
+		l.mark(now)
+		l.begin, l.left = now, maxRate
 	}
-	if l.left -= len(text); l.left < 0 {
-		l.dropped++
+	line := now.UTC().Format(stampForm) + " " + stream + "|" + text + "\n"
+	if l.left -= len(line); l.left < 0 && stream != notesName {
+		if l.dropped++; l.dropped == 1 {
+			time.AfterFunc(time.Second, l.settle) // there may be no next line
+		}
 		return
 	}
-	l.put(now, stream, text)
+	l.put(line)
 }
 
-func (l *logFile) put(now time.Time, stream, text string) {
-	if l.size > maxLog {
+// settle says what was dropped so far.
+func (l *logFile) settle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mark(time.Now())
+}
+
+func (l *logFile) mark(now time.Time) {
+	if l.dropped > 0 {
+		l.put(fmt.Sprintf("%s %s|%d lines were dropped: more than %d bytes in a second\n",
+			now.UTC().Format(stampForm), notesName, l.dropped, maxRate))
+		l.dropped = 0
+	}
+}
+
+func (l *logFile) put(line string) {
+	if l.size >= maxLog {
 		l.rotate()
 	}
-	n, _ := fmt.Fprintf(l.file, "%s %s|%s\n", now.Format(stampForm), stream, text) // a full disk drops lines
+	n, _ := l.file.WriteString(line) // a full disk drops lines
 	l.size += int64(n)
 }
 
@@ -121,16 +140,12 @@ func (l *logFile) attach(cmd *exec.Cmd) (*outputs, error) {
 	return o, nil
 }
 
-func (o *outputs) abort() {
-	for _, f := range append(o.readers, o.writers...) {
-		f.Close()
-	}
-}
+func (o *outputs) abort() { _ = closeAll(append(o.readers, o.writers...)...) }
 
 // started begins to copy, once the program holds the other ends.
 func (o *outputs) started() {
+	_ = closeAll(o.writers...)
 	for i, stream := range []string{"out", "err"} {
-		o.writers[i].Close()
 		o.copying.Go(func() { o.log.copyLines(stream, o.readers[i]) })
 	}
 }
@@ -138,16 +153,13 @@ func (o *outputs) started() {
 // wait returns when all output is in the log. What outlives the program may
 // hold the pipes open, so it is not waited for long.
 func (o *outputs) wait() {
-	done := make(chan struct{})
-	go func() { o.copying.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(time.Second):
+	const limit = time.Second
+	timer := time.AfterFunc(limit, func() { _ = closeAll(o.readers...) }) // ends the copying
+	o.copying.Wait()
+	if timer.Stop() {
+		_ = closeAll(o.readers...)
 	}
-	for _, r := range o.readers {
-		r.Close()
-	}
-	<-done
+	o.log.settle()
 }
 
 // copyLines writes what a stream says, line by line.
@@ -157,23 +169,16 @@ func (l *logFile) copyLines(stream string, r io.Reader) {
 		line, err := lines.ReadSlice('\n')
 		cut := errors.Is(err, bufio.ErrBufferFull)
 		if len(line) > 0 {
-			l.write(stream, trimEnd(line))
+			l.write(stream, string(bytes.TrimRight(line, "\r\n")))
 		}
 		for errors.Is(err, bufio.ErrBufferFull) {
 			_, err = lines.ReadSlice('\n')
 		}
+		if cut {
+			l.note("the line before was cut after %d bytes", maxLine)
+		}
 		if err != nil {
 			return
 		}
-		if cut {
-			l.note("the line above was longer than %d bytes", maxLine)
-		}
 	}
-}
-
-func trimEnd(line []byte) string {
-	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r') {
-		line = line[:len(line)-1]
-	}
-	return string(line)
 }

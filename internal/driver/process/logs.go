@@ -8,20 +8,29 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// keptLogs is how many instances' logs are kept of an app.
-const keptLogs = 20
+const (
+	logsName = "_logs" // folder of the logs, one folder an app, beside the instances
+	logExt   = ".log"
+	keptLogs = 20 // instances whose logs are kept of an app
+)
+
+func (d *Driver) logPath(app, id string) string {
+	return filepath.Join(d.cfg.Dir, logsName, app, id+logExt)
+}
 
 // logPaths returns the logs of an app, the oldest first; of one instance when id
 // is not empty.
 func (d *Driver) logPaths(app, id string) ([]string, error) {
-	pattern := regexp.MustCompile(`^` + regexp.QuoteMeta(app) + `(-[0-9]+(-staging)?)?\.log$`)
-	dir := filepath.Join(d.cfg.Dir, logsName)
+	if !validApp.MatchString(app) || (id != "" && !validID.MatchString(id)) {
+		return nil, nil // nothing has such a name
+	}
+	dir := filepath.Join(d.cfg.Dir, logsName, app)
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("read logs: %w", err)
@@ -32,15 +41,15 @@ func (d *Driver) logPaths(app, id string) ([]string, error) {
 	}
 	var found []dated
 	for _, entry := range entries {
-		name := entry.Name()
-		if !pattern.MatchString(name) || (id != "" && name != id+".log") {
+		name, isLog := strings.CutSuffix(entry.Name(), logExt)
+		if !isLog || (id != "" && name != id) {
 			continue
 		}
 		if info, err := entry.Info(); err == nil {
-			found = append(found, dated{filepath.Join(dir, name), info.ModTime()})
+			found = append(found, dated{filepath.Join(dir, entry.Name()), info.ModTime()})
 		}
 	}
-	slices.SortFunc(found, func(a, b dated) int { return a.time.Compare(b.time) })
+	slices.SortStableFunc(found, func(a, b dated) int { return a.time.Compare(b.time) })
 	paths := make([]string, len(found))
 	for i, f := range found {
 		paths[i] = f.path
@@ -48,124 +57,172 @@ func (d *Driver) logPaths(app, id string) ([]string, error) {
 	return paths, nil
 }
 
-// pruneLogs removes an app's oldest logs.
+// pruneLogs removes an app's oldest logs, but for those of instances that are
+// there: one that is quiet writes to its own still.
 func (d *Driver) pruneLogs(app string) {
 	paths, err := d.logPaths(app, "")
 	if err != nil {
-		return
+		return // whoever reads them is told
 	}
 	for _, path := range paths[:max(0, len(paths)-keptLogs)] {
+		id := strings.TrimSuffix(filepath.Base(path), logExt)
+		if !abandoned(d.dir(id)) {
+			continue
+		}
 		_ = os.Remove(path) // tried again with the next instance
 		_ = os.Remove(path + olderName)
 	}
 }
 
-// readLog returns the lines of a log, the older file first.
-func readLog(path string) ([]byte, error) {
-	older, err := os.ReadFile(path + olderName)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read log: %w", err)
-	}
-	newer, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("read log: %w", err)
-	}
-	return append(older, newer...), nil
-}
-
-// tail returns the last lines that an instance wrote itself, without their stamps.
-func (d *Driver) tail(id string, most int) []string {
-	data, err := readLog(filepath.Join(d.cfg.Dir, logsName, id+".log"))
-	if err != nil {
-		return nil
-	}
-	var lines []string
-	for line := range strings.Lines(string(data)) {
-		if _, text, found := strings.Cut(strings.TrimSuffix(line, "\n"), "|"); found {
-			lines = append(lines, text)
-		}
-	}
-	return lines[max(0, len(lines)-most):]
-}
-
-// Logs returns the lines of an app's instances, or of one of them, in the order
-// of time: the last tail lines, or all that are kept when tail is 0. With follow
-// it goes on with what is written, until it is closed or ctx ends.
+// Logs returns the lines of an app's instances, or of one of them when id is not
+// empty, in the order of time, also of instances that are gone: the last tail
+// lines, or all that are kept when tail is 0. With follow it goes on with what is
+// written, also by instances that come, until it is closed or ctx ends.
 func (d *Driver) Logs(ctx context.Context, app, id string, follow bool, tail int) (io.ReadCloser, error) {
-	paths, err := d.logPaths(app, id)
-	if err != nil {
+	m := &merger{paths: func() ([]string, error) { return d.logPaths(app, id) }, known: map[string]*source{}}
+	if err := m.look(); err != nil {
 		return nil, err
 	}
-	if len(paths) == 0 {
+	if len(m.known) == 0 {
 		return nil, fmt.Errorf("no logs of %s are kept", strings.TrimSpace(app+" "+id))
 	}
-	var lines [][]byte
-	sizes := map[string]int64{}
-	for _, path := range paths {
-		data, err := readLog(path)
-		if err != nil {
-			return nil, err
-		}
-		if info, err := os.Stat(path); err == nil {
-			sizes[path] = info.Size()
-		}
-		lines = append(lines, bytes.SplitAfter(data, []byte("\n"))...)
-	}
-	lines = slices.DeleteFunc(lines, func(l []byte) bool { return len(l) == 0 })
-	slices.SortStableFunc(lines, func(a, b []byte) int { return bytes.Compare(stamp(a), stamp(b)) })
-	if tail > 0 {
-		lines = lines[max(0, len(lines)-tail):]
-	}
-	begin := bytes.Join(lines, nil)
-	if !follow {
-		return io.NopCloser(bytes.NewReader(begin)), nil
-	}
+	ctx, cancel := context.WithCancel(ctx)
 	read, write := io.Pipe()
-	go func() { write.CloseWithError(d.follow(ctx, write, begin, follower{app: app, id: id, sizes: sizes})) }()
-	return read, nil
+	s := &stream{PipeReader: read, cancel: cancel}
+	s.copying.Go(func() {
+		defer m.close()
+		err := m.last(write, tail)
+		for follow && err == nil && sleep(ctx, 200*time.Millisecond) {
+			if err = m.look(); err == nil {
+				err = m.each(func(line []byte) error { _, err := write.Write(line); return err })
+			}
+		}
+		write.CloseWithError(err)
+	})
+	return s, nil
 }
 
-func stamp(line []byte) []byte { return line[:min(len(line), len(stampForm))] }
-
-// follower is how far each log was read.
-type follower struct {
-	app, id string
-	sizes   map[string]int64
+// stream is what Logs returns: the lines, and who writes them.
+type stream struct {
+	*io.PipeReader
+	cancel  context.CancelFunc
+	copying sync.WaitGroup
 }
 
-func (d *Driver) follow(ctx context.Context, w io.Writer, begin []byte, f follower) error {
-	if _, err := w.Write(begin); err != nil {
+// Close implements io.Closer.
+func (s *stream) Close() error {
+	s.cancel()
+	err := s.PipeReader.Close()
+	s.copying.Wait()
+	return err
+}
+
+// tail returns the last lines that an instance wrote itself since it was started,
+// without their stamps.
+func (d *Driver) tail(w waiting, most int) []string {
+	m := &merger{paths: func() ([]string, error) { return d.logPaths(w.app, w.id) }, known: map[string]*source{}}
+	if m.look() != nil {
+		return nil
+	}
+	defer m.close()
+	begin := w.since.UTC().Format(stampForm)
+	var lines []string
+	_ = m.each(func(line []byte) error { // what can be read is better than nothing
+		head, text, found := strings.Cut(strings.TrimSuffix(string(line), "\n"), "|")
+		when, from, _ := strings.Cut(head, " ")
+		if found && from != notesName && when >= begin {
+			lines = append(lines, text)
+			lines = lines[max(0, len(lines)-most):]
+		}
+		return nil
+	})
+	return lines
+}
+
+// merger puts the lines of several logs in the order of time.
+type merger struct {
+	paths func() ([]string, error) // which logs there are now
+	known map[string]*source
+	order []*source
+}
+
+// look opens the logs that are new.
+func (m *merger) look() error {
+	paths, err := m.paths()
+	if err != nil {
 		return err
 	}
-	for sleep(ctx, 200*time.Millisecond) {
-		paths, err := d.logPaths(f.app, f.id)
+	for _, path := range paths {
+		if m.known[path] != nil {
+			continue
+		}
+		s, err := openSource(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it was just removed
+		}
 		if err != nil {
+			return fmt.Errorf("read log: %w", err)
+		}
+		m.known[path] = s
+		m.order = append(m.order, s)
+	}
+	return nil
+}
+
+func (m *merger) close() {
+	for _, s := range m.order {
+		s.close()
+	}
+}
+
+// each calls fn with every line that is there and was not read before.
+func (m *merger) each(fn func(line []byte) error) error {
+	for {
+		var first *source
+		for _, s := range m.order {
+			line, err := s.peek()
+			if err != nil && !errors.Is(err, io.EOF) {
+				return fmt.Errorf("read log: %w", err)
+			}
+			if err == nil && (first == nil || bytes.Compare(stamp(line), stamp(first.head)) < 0) {
+				first = s
+			}
+		}
+		if first == nil {
+			return nil
+		}
+		if err := fn(first.take()); err != nil {
 			return err
 		}
-		for _, path := range paths {
-			if err := f.more(w, path); err != nil {
-				return err
-			}
+	}
+}
+
+// last writes the last lines of those that are there, or all when most is 0.
+func (m *merger) last(w io.Writer, most int) error {
+	write := func(line []byte) error { _, err := w.Write(line); return err }
+	if most <= 0 {
+		return m.each(write)
+	}
+	ring, total := [][]byte{}, 0
+	err := m.each(func(line []byte) error {
+		if len(ring) < most {
+			ring = append(ring, line)
+		} else {
+			ring[total%most] = line
+		}
+		total++
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range ring {
+		if err := write(ring[(total+i)%len(ring)]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// more copies what a log has beyond what was read of it.
-func (f follower) more(w io.Writer, path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil // it was removed or is being rotated
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() < f.sizes[path] {
-		f.sizes[path] = 0 // it was rotated
-	}
-	n, err := io.Copy(w, io.NewSectionReader(file, f.sizes[path], info.Size()-f.sizes[path]))
-	f.sizes[path] += n
-	return err
-}
+// stamp is the time of a line, in a form that sorts.
+func stamp(line []byte) []byte { return line[:min(len(line), len(stampForm))] }

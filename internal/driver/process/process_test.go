@@ -1,11 +1,17 @@
 package process_test
 
 import (
+	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -15,7 +21,11 @@ import (
 	"github.com/davit-dev/davit/internal/driver/process"
 )
 
-// TestMain lets the test binary be its own shim.
+// imageVariable names the folder of an image that was built already.
+const imageVariable = "DAVIT_TEST_IMAGE"
+
+// TestMain lets the test binary be its own shim, and a control process that is
+// to be killed. It fails when the tests leave a process behind.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -23,13 +33,84 @@ func TestMain(m *testing.M) {
 			os.Exit(process.ShimMain(os.Args[2:]))
 		case "shim-init":
 			os.Exit(process.InitMain(os.Args[2:]))
+		case "control":
+			os.Exit(control(os.Args[2], os.Args[3], os.Args[4] == "tethered"))
 		}
 	}
-	os.Exit(m.Run())
+	os.Exit(runAlone(m))
 }
 
+// runAlone runs the tests in a folder of their own, by which their processes are
+// known.
+func runAlone(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "davit-process-")
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o711), os.Setenv("TMPDIR", dir)) // instances are other users
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil { // the tests mostly wait
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	code := m.Run()
+	left := processesWith(dir)
+	for deadline := time.Now().Add(5 * time.Second); len(left) > 0 && time.Now().Before(deadline); left = processesWith(dir) {
+		time.Sleep(50 * time.Millisecond) // the race detector keeps those that end for a second
+	}
+	for pid, line := range left {
+		fmt.Fprintf(os.Stderr, "FAIL: process %d was left behind: %s\n", pid, line)
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		code = 1
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// processesWith returns the processes that have text in their command line.
+func processesWith(text string) map[int]string {
+	found := map[int]string{}
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		data, err := os.ReadFile(path)
+		pid, convErr := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && convErr == nil && pid != os.Getpid() && strings.Contains(string(data), text) {
+			found[pid] = string(data)
+		}
+	}
+	return found
+}
+
+// control starts an instance and stays until it is killed.
+func control(dir, root string, tethered bool) int {
+	d, err := process.New(process.Config{Dir: dir, Tether: tethered}, slog.New(slog.DiscardHandler))
+	if err == nil {
+		_, err = d.Start(context.Background(), specOf(drivertest.ImageIn(root)))
+	}
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("started")
+	time.Sleep(time.Minute)
+	return 0
+}
+
+func specOf(image driver.Image) driver.Spec {
+	return driver.Spec{ID: "app-1", App: "app", Image: image, Run: driver.Default()}
+}
+
+// open returns a driver whose instances end with the test binary, also when that
+// is killed.
 func open(t *testing.T, cfg process.Config) *process.Driver {
 	t.Helper()
+	cfg.Tether = true
 	d, err := process.New(cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -37,127 +118,132 @@ func open(t *testing.T, cfg process.Config) *process.Driver {
 	return d
 }
 
-func TestProcess(t *testing.T) {
-	for _, level := range []process.Level{process.Namespaces, process.Landlock} {
-		t.Run(string(level), func(t *testing.T) {
-			if best := open(t, process.Config{Dir: t.TempDir()}).Sandbox(); level == process.Namespaces && best != string(level) {
-				t.Skipf("namespaces cannot be had here, only %s", best)
-			}
-			drivertest.Run(t, func(t *testing.T) drivertest.Open {
-				cfg := process.Config{Dir: filepath.Join(t.TempDir(), "instances"), Level: level}
-				return func(t *testing.T) drivertest.Driver { return open(t, cfg) }
-			})
-		})
+// best is the level that is reached here, looked for once.
+var best = sync.OnceValue(func() string {
+	d, err := process.New(process.Config{Dir: "unused"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err.Error()
 	}
-}
+	return d.Sandbox()
+})
 
-// TestConfinement asks an instance at each level what it can do.
-func TestConfinement(t *testing.T) {
-	image := drivertest.Image(t)
-	for _, level := range []process.Level{process.Namespaces, process.Landlock} {
-		t.Run(string(level), func(t *testing.T) {
-			data := t.TempDir()
-			secret := filepath.Join(data, "secret")
-			if err := os.WriteFile(secret, []byte("x"), 0o644); err != nil {
-				t.Fatal(err)
-			}
-			d := open(t, process.Config{Dir: filepath.Join(data, "instances"), Hidden: []string{data}, Level: level})
-			i := start(t, d, driver.Spec{ID: "app-1", App: "app", Image: image, Run: driver.Default()})
-			if got := drivertest.Ask(t, i, "/read", secret); got == "<nil>" {
-				t.Error("it can read the data folder")
-			}
-			if got := drivertest.Ask(t, i, "/write", "/app/x"); got == "<nil>" {
-				t.Error("it can write to its image")
-			}
-			if got := drivertest.Ask(t, i, "/write", "/etc/x"); got == "<nil>" {
-				t.Error("it can write to /etc")
-			}
-			self := drivertest.SelfOf(t, i)
-			for _, want := range []string{"CapEff:\t0000000000000000", "CapPrm:\t0000000000000000", "NoNewPrivs:\t1"} {
-				if !strings.Contains(self.Status, want) {
-					t.Errorf("%q is not in\n%s", want, self.Status)
-				}
-			}
-			if level != process.Namespaces {
-				return
-			}
-			if self.PID != 1 || self.UID != 65532 {
-				t.Errorf("process %d of user %d", self.PID, self.UID)
-			}
-			if got := drivertest.Ask(t, i, "/write", "/tmp/x"); got != "<nil>" {
-				t.Errorf("it cannot write to /tmp: %s", got)
-			}
-		})
+// need skips a test of a level that cannot be had here.
+func need(t *testing.T, level process.Level) {
+	t.Helper()
+	if got := best(); level == process.Namespaces && got != string(level) {
+		unshare := exec.CommandContext(t.Context(), "unshare", "-Urmpf", "mount", "-t", "tmpfs", "none", "/tmp")
+		if unshare.Run() == nil {
+			t.Fatalf("unshare(1) has namespaces here, davit only %s", got)
+		}
+		t.Skipf("namespaces cannot be had here, only %s", got)
+	}
+	if level == process.Landlock && process.LandlockABI() < process.LandlockNeeded {
+		t.Skip("this kernel has no Landlock, or one that is too old")
 	}
 }
 
 func start(t *testing.T, d *process.Driver, spec driver.Spec) driver.Instance {
 	t.Helper()
+	t.Cleanup(func() { stop(t, d, spec.ID) })
 	i, err := d.Start(t.Context(), spec)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := d.Stop(t.Context(), spec.ID, 0); err != nil && t.Context().Err() == nil {
-			t.Error(err)
-		}
-	})
 	return i
 }
 
-func TestAKilledShimTakesItsProgramAlong(t *testing.T) {
-	d := open(t, process.Config{Dir: filepath.Join(t.TempDir(), "instances")})
-	i := start(t, d, driver.Spec{ID: "app-1", App: "app", Image: drivertest.Image(t), Run: driver.Default()})
-	if err := syscall.Kill(parentOf(t, i.PID), syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	drivertest.Until(t, "the end of the program", func() bool {
-		_, err := drivertest.Get(i, "/healthz")
-		return err != nil
-	})
-	list, err := d.List(t.Context())
-	if err != nil || len(list) != 0 {
-		t.Errorf("listed %v, %v", list, err)
+// stop works also when the test's context has ended.
+func stop(t *testing.T, d *process.Driver, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	defer cancel()
+	if err := d.Stop(ctx, id, 0); err != nil {
+		t.Error(err)
 	}
 }
 
-func parentOf(t *testing.T, pid int) int {
+// TestProcess is one test so that the service is built once.
+func TestProcess(t *testing.T) {
+	root := os.Getenv(imageVariable)
+	image := drivertest.ImageIn(root)
+	if root == "" {
+		root = filepath.Join(os.Getenv("TMPDIR"), "image")
+		image = drivertest.Image(t, root)
+	}
+	for _, level := range []process.Level{process.Namespaces, process.Landlock} {
+		t.Run(string(level), func(t *testing.T) {
+			need(t, level)
+			drivertest.Run(t, image, func(t *testing.T) drivertest.Open {
+				cfg := process.Config{Dir: filepath.Join(t.TempDir(), "instances"), Level: level}
+				return func(t *testing.T) drivertest.Driver { return open(t, cfg) }
+			})
+		})
+	}
+	for name, test := range map[string]func(t *testing.T, image driver.Image){
+		"namespaces confine":                   namespacesConfine,
+		"Landlock confines":                    landlockConfines,
+		"every level takes privileges":         everyLevelTakesPrivileges,
+		"an image cannot show the host":        imageCannotShowTheHost,
+		"root of an image is not the host's":   rootIsNotTheHosts,
+		"what cannot be confined is refused":   unconfinedIsRefused,
+		"shim-init by hand is harmless":        initIsHarmlessByHand,
+		"a killed shim takes its program":      killedShim,
+		"a shim that hangs is listed, stopped": hangingShim,
+		"SIGTERM to a shim is an orderly end":  terminatedShim,
+		"instances outlive control":            outliveControl,
+		"tethered instances do not":            tethered,
+		"a long folder is no obstacle":         longFolder,
+		"a quiet instance keeps its log":       quietKeepsLog,
+		"a stop can be hurried":                hurried,
+		"as an ordinary user":                  ordinaryUser,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, image)
+		})
+	}
+}
+
+// shortDir is a folder whose name leaves room for that of a socket.
+func shortDir(t *testing.T) string {
 	t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	dir, err := os.MkdirTemp("/tmp", "davit-") //nolint:usetesting // those names are long
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ")
-	var state string
-	var parent int
-	if _, err := fmt.Sscan(rest, &state, &parent); err != nil {
-		t.Fatal(err)
-	}
-	return parent
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
-func TestWithoutConfinementItIsRefused(t *testing.T) {
-	d := open(t, process.Config{Dir: filepath.Join(t.TempDir(), "instances"), Level: process.None})
-	_, err := d.Start(t.Context(), driver.Spec{ID: "app-1", App: "app", Image: drivertest.Image(t), Run: driver.Default()})
-	if err == nil || !strings.Contains(err.Error(), "nothing would keep it") {
-		t.Errorf("got %v", err)
+// ordinaryUser runs what depends on that again as somebody without privileges.
+func ordinaryUser(t *testing.T, image driver.Image) {
+	if os.Geteuid() != 0 {
+		t.Skip("these tests are run by an ordinary user already")
 	}
-	root := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(root, "usr", "lib"), 0o755); err != nil {
+	const user = 65533
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
 		t.Fatal(err)
 	}
-	d = open(t, process.Config{Dir: filepath.Join(t.TempDir(), "instances"), Level: process.Landlock})
-	image := driver.Image{Root: root, Entrypoint: []string{"/app"}}
-	_, err = d.Start(t.Context(), driver.Spec{ID: "app-1", App: "app", Image: image, Run: driver.Default()})
-	if err == nil || !strings.Contains(err.Error(), "/usr/lib") {
-		t.Errorf("got %v", err)
+	dir := shortDir(t) // which everybody can reach, as t.TempDir is not
+	binary := filepath.Join(dir, "process.test")
+	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o777)); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestALongFolderIsNoObstacle(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), strings.Repeat("long/", 30))
-	d := open(t, process.Config{Dir: dir})
-	begin := time.Now()
-	start(t, d, driver.Spec{ID: "app-1", App: "app", Image: drivertest.Image(t), Run: driver.Default()})
-	t.Logf("ready after %s", time.Since(begin))
+	cmd := exec.CommandContext(t.Context(), binary, "-test.v", "-test.run=^TestProcess$/"+
+		"^(namespaces|.*_confines?|.*_privileges|.*_host)$/^(namespaces|landlock|none|starts.*|environment.*|what_does.*|logs)$")
+	cmd.Dir = dir
+	cmd.Env = []string{"TMPDIR=" + dir, imageVariable + "=" + image.Root, "PATH=" + os.Getenv("PATH"), "HOME=/"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
+	output, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	if !strings.Contains(string(output), "--- PASS: TestProcess/namespaces/") {
+		t.Logf("as an ordinary user there are no namespaces here:\n%s", output)
+	}
 }

@@ -9,13 +9,10 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/davit-dev/davit/internal/driver"
 )
@@ -23,14 +20,13 @@ import (
 // ShimMain is the command `davit shim DIR`: it looks after one instance until it
 // is told to stop, and returns the exit code.
 func ShimMain(args []string) int {
-	// The child dies with the thread that started it (PR_SET_PDEATHSIG), so it is
-	// started from the main thread, which lives as long as the process does.
+	// The program dies with the thread that started it (PR_SET_PDEATHSIG). A
+	// locked thread lives as long as its goroutine: here, as the process.
 	runtime.LockOSThread()
 	if len(args) != 1 {
 		fmt.Fprintln(os.Stderr, "usage: davit shim DIR; the process driver calls it")
 		return 2
 	}
-	signal.Ignore(syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
 	if err := runShim(args[0]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -38,22 +34,23 @@ func ShimMain(args []string) int {
 	return 0
 }
 
-// shim is the state of one instance's supervisor.
+// shim is one instance's supervisor.
 type shim struct {
 	dir   string
 	order order
 	log   *logFile
+	claim io.Closer // of the port
 
-	mu       sync.Mutex
-	instance driver.Instance
+	mu     sync.Mutex
+	status status
 
-	stop  context.CancelFunc
-	grace time.Duration // set before stop is called
-	done  chan struct{} // closed when nothing of the instance is left
+	stop context.CancelFunc // begins the end
+	kill context.CancelFunc // ends the patience with it
+	done chan struct{}      // closed when nothing of the instance is left
 }
 
 func runShim(dir string) error {
-	held, err := holdFolder(dir)
+	held, err := hold(dir)
 	if err != nil {
 		return err
 	}
@@ -66,20 +63,16 @@ func runShim(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Close() }() // nothing is written any more
-	port, err := freePort()
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(context.Background())
+	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
-	s := &shim{
-		dir: dir, order: o, log: log, stop: stop, done: make(chan struct{}),
-		instance: driver.Instance{
-			ID: o.Spec.ID, App: o.Spec.App, Digest: o.Spec.Image.Digest, State: driver.Starting,
-			Address: fmt.Sprintf("127.0.0.1:%d", port), Started: time.Now().UTC(), Sandbox: string(o.Level),
-		},
+	killing, kill := context.WithCancel(context.Background())
+	defer kill()
+	s := &shim{dir: dir, order: o, log: log, stop: stop, kill: kill, done: make(chan struct{})}
+	s.status.Instance = driver.Instance{
+		ID: o.Spec.ID, App: o.Spec.App, Digest: o.Spec.Image.Digest, State: driver.Starting,
+		Started: time.Now().UTC(), Sandbox: string(o.Level),
 	}
+	s.listenToSignals()
 	if o.Tether {
 		go s.watchTether()
 	}
@@ -87,56 +80,54 @@ func runShim(dir string) error {
 	if err != nil {
 		return err
 	}
-	s.supervise(ctx)
-	<-ctx.Done()
+	s.supervise(stopping, killing)
+	<-stopping.Done()
 	close(s.done)
 	bounded, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	return server.Shutdown(bounded) // lets the answer to stop go out
+	_ = server.Shutdown(bounded) // lets the answer to stop go out
+	return log.Close()
 }
 
-// holdFolder locks an instance's folder for the life of the shim, by which
-// others see that it is alive.
-func holdFolder(dir string) (*os.File, error) {
-	held, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("hold instance: %w", err)
+// end begins the instance's end. Of several graces the one that is over first
+// counts.
+func (s *shim) end(grace time.Duration) {
+	s.become(driver.Stopping, "", "")
+	if grace <= 0 {
+		s.kill()
+	} else {
+		time.AfterFunc(grace, s.kill)
 	}
-	if err := unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		held.Close()
-		return nil, fmt.Errorf("hold instance: another shim has it: %w", err)
-	}
-	return held, nil
+	s.stop()
 }
 
-func readOrder(dir string) (order, error) {
-	var o order
-	data, err := os.ReadFile(filepath.Join(dir, orderName))
-	if err != nil {
-		return o, fmt.Errorf("read order: %w", err)
-	}
-	if err := json.Unmarshal(data, &o); err != nil {
-		return o, fmt.Errorf("read order: %w", err)
-	}
-	if o.Version != orderVersion {
-		return o, fmt.Errorf("read order: it has version %d, this davit knows %d", o.Version, orderVersion)
-	}
-	return o, nil
+// listenToSignals makes SIGTERM, as from a machine that shuts down, an orderly
+// end. The others are caught and not ignored, because a program inherits what is
+// ignored.
+func (s *shim) listenToSignals() {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
+	terminate := make(chan os.Signal, 1) // of its own: what does not fit into a channel is lost
+	signal.Notify(terminate, syscall.SIGTERM)
+	go func() { // as long as the process
+		for range terminate {
+			s.end(s.order.Spec.Run.Drain.Std())
+		}
+	}()
 }
 
 // watchTether ends the instance with the process that holds the other end of
 // standard input.
 func (s *shim) watchTether() {
 	_, _ = io.Copy(io.Discard, os.Stdin) // its end is all that is waited for
-	s.stop()
+	s.end(0)
 }
 
 // serve answers on the instance's socket.
 func (s *shim) serve() (*http.Server, error) {
 	var l net.Listener
 	err := overSocket(s.dir, func(path string) (err error) {
-		_ = os.Remove(path)               // of a shim that was killed; we hold the lock
-		l, err = net.Listen("unix", path) //nolint:noctx // it does not wait
+		_ = os.Remove(path) // of a shim that was killed; we hold the lock
+		l, err = new(net.ListenConfig).Listen(context.Background(), "unix", path)
 		return err
 	})
 	if err != nil {
@@ -146,7 +137,7 @@ func (s *shim) serve() (*http.Server, error) {
 		u.SetUnlinkOnClose(false) // its path names a descriptor that is closed by then
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.state()) })
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) { reply(w, s.now()) })
 	mux.HandleFunc("POST /stop", s.handleStop)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(l) }() // ends with Shutdown
@@ -164,29 +155,33 @@ func (s *shim) handleStop(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "grace is no duration", http.StatusBadRequest)
 		return
 	}
-	s.set(func(i *driver.Instance) { i.State, s.grace = driver.Stopping, grace })
-	s.stop()
+	s.end(grace)
 	<-s.done
 	reply(w, struct{}{})
 }
 
-func (s *shim) state() driver.Instance {
+func (s *shim) now() status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.instance
+	return s.status
 }
 
-func (s *shim) set(fn func(*driver.Instance)) {
+func (s *shim) set(fn func(*status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	fn(&s.instance)
+	fn(&s.status)
 }
 
-// become changes the state, unless it is stopping.
-func (s *shim) become(state driver.State, reason string) {
-	s.set(func(i *driver.Instance) {
-		if i.State != driver.Stopping {
-			i.State, i.Reason = state, reason
+// become changes the state, unless it is stopping. It is on disk before anybody
+// is told, for when this shim does not answer.
+func (s *shim) become(state driver.State, reason, hint string) {
+	s.set(func(now *status) {
+		if now.State == driver.Stopping {
+			return
+		}
+		now.State, now.Reason, now.Hint = state, reason, hint
+		if err := now.write(s.dir); err != nil {
+			s.log.note("%v", err) // it is only for that case
 		}
 	})
 }

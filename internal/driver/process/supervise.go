@@ -2,137 +2,134 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/davit-dev/davit/internal/driver"
 )
 
-// How a program that ends is started again.
-const (
-	firstBackoff = 100 * time.Millisecond
-	lastBackoff  = 30 * time.Second
-	steady       = 10 * time.Second // running for so long makes it a new beginning
-	loopWindow   = time.Minute
-	loopEnds     = 5 // ends within loopWindow that are a crash loop
-)
+// sickGrace is what a program gets to end that is restarted because of its
+// health.
+const sickGrace = time.Second
 
-// supervise starts the program and keeps it running until ctx ends, or until
-// there is no sense in it any more.
-func (s *shim) supervise(ctx context.Context) {
-	var ends []time.Time
-	backoff := firstBackoff
-	for ready := false; ctx.Err() == nil; {
+// run is one run of the program, from its start to its end.
+type run struct {
+	reason string // why it ended, for people
+	hint   string
+	ready  bool // whether it ever was
+	final  bool // trying again would end the same, unless it was ready before
+}
+
+// supervise starts the program and keeps it running until stopping ends. What is
+// left of it then has until the end of killing. It returns early when there is
+// no sense in another start.
+func (s *shim) supervise(stopping, killing context.Context) {
+	var p patience
+	ready := false
+	limit := s.order.Spec.Run.Health.Start.Std()
+	begin := time.Now()
+	for stopping.Err() == nil {
 		start := time.Now()
-		reason, wasReady := s.once(ctx)
-		ready = ready || wasReady
-		if ctx.Err() != nil {
+		r := s.once(stopping, killing, ready)
+		if stopping.Err() != nil {
 			return
 		}
+		ready = ready || r.ready
 		now := time.Now()
-		ends = append(recent(ends, now), now)
-		if !ready || len(ends) >= loopEnds {
-			s.become(driver.CrashLoop, reason)
+		pause, again := p.ended(now, now.Sub(start), ready)
+		if !ready && (r.final || now.Sub(begin) > limit) {
+			again = false
+		}
+		if !again {
+			s.log.note("ended: %s; it is not started again", r.reason)
+			s.become(driver.CrashLoop, r.reason, r.hint)
 			return
 		}
-		if now.Sub(start) > steady {
-			backoff = firstBackoff
+		s.log.note("ended: %s; it is started again in %s", r.reason, pause)
+		s.set(func(now *status) { now.Restarts++ })
+		s.become(driver.Backoff, r.reason, r.hint)
+		if sleep(stopping, pause) {
+			s.become(driver.Starting, r.reason, r.hint)
 		}
-		s.set(func(i *driver.Instance) { i.Restarts++ })
-		s.become(driver.Backoff, reason)
-		s.log.note("ended: %s; starting again in %s", reason, backoff)
-		sleep(ctx, backoff)
-		backoff = min(2*backoff, lastBackoff)
-		s.become(driver.Starting, reason)
 	}
 }
 
-// recent drops what lies before the window.
-func recent(ends []time.Time, now time.Time) []time.Time {
-	for len(ends) > 0 && now.Sub(ends[0]) > loopWindow {
-		ends = ends[1:]
+// once runs the program from its start to its end. A program that was never
+// ready gets another port each time, since nobody knows its address yet.
+func (s *shim) once(stopping, killing context.Context, everReady bool) run {
+	if err := waitFor(stopping, s.order.Spec.Run); err != nil {
+		return run{reason: err.Error(), hint: "run.health.start is how long it is waited for", final: true}
 	}
-	return ends
-}
-
-// once runs the program from its start to its end and says why it ended.
-func (s *shim) once(ctx context.Context) (reason string, wasReady bool) {
-	run := s.order.Spec.Run
-	if err := waitFor(ctx, run.Wait, run.Health.Start.Std()); err != nil {
-		return err.Error(), false
+	if !everReady {
+		if err := s.choosePort(); err != nil {
+			return run{reason: err.Error(), final: true}
+		}
 	}
 	c, err := s.startChild()
 	if err != nil {
-		return err.Error(), false
+		return run{reason: err.Error(), final: true}
 	}
-	defer s.set(func(i *driver.Instance) { i.PID = 0 })
-	s.set(func(i *driver.Instance) { i.PID = c.pid() })
-	watching, cancel := context.WithCancelCause(ctx)
-	go func() {
+	s.set(func(now *status) { now.PID = c.pid() })
+	watching, cancel := context.WithCancelCause(stopping)
+	go func() { // until the program ended, which c.stop waits for
 		<-c.ended
 		cancel(c.reason())
 	}()
-	reason, wasReady = s.watch(watching, c)
-	if ctx.Err() != nil {
-		c.stop(s.graceOf())
-	} else {
-		c.stop(time.Second)
+	r := s.watch(watching, c)
+	if stopping.Err() == nil {
+		bounded, cancel := context.WithTimeout(killing, sickGrace)
+		defer cancel()
+		killing = bounded
 	}
-	return reason, wasReady
+	c.stop(killing)
+	s.set(func(now *status) { now.PID = 0 })
+	return r
 }
 
-func (s *shim) graceOf() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.grace
+// choosePort gives the instance a port of its own, which it keeps for as long as
+// the shim lives or until the next is chosen.
+func (s *shim) choosePort() error {
+	port, claim, err := freePort()
+	if err != nil {
+		return err
+	}
+	if s.claim != nil {
+		s.claim.Close()
+	}
+	s.claim = claim
+	s.set(func(now *status) { now.Address = fmt.Sprintf("%s:%d", loopback, port) })
+	return nil
 }
 
 // watch waits for the first good health answer and then looks for bad ones. It
 // returns when the program ended, has to be ended, or ctx does.
-func (s *shim) watch(ctx context.Context, c *child) (reason string, wasReady bool) {
-	health := s.order.Spec.Run.Health
-	address := s.state().Address
-	if err := firstHealth(ctx, address, health); err != nil {
-		return s.unready(ctx, c, err), false
-	}
-	s.become(driver.Ready, "")
-	for failures := 0; failures < health.Failures; {
-		if !sleep(ctx, health.Interval.Std()) {
-			return context.Cause(ctx).Error(), true
+func (s *shim) watch(ctx context.Context, c *child) run {
+	if err := s.firstHealth(ctx, c); err != nil {
+		if ctx.Err() != nil {
+			return run{reason: context.Cause(ctx).Error()}
 		}
-		err := askHealth(ctx, address, health)
+		var failed *unreadyError
+		errors.As(err, &failed)
+		return run{reason: failed.Reason, hint: failed.Hint, final: true}
+	}
+	s.become(driver.Ready, "", "")
+	health := s.order.Spec.Run.Health
+	for failures := 0; ; {
+		if !sleep(ctx, health.Interval.Std()) {
+			break
+		}
+		err := askHealth(ctx, s.now().Address, health)
+		if ctx.Err() != nil {
+			break
+		}
 		if err == nil {
 			failures = 0
 			continue
 		}
-		failures++
-		reason = fmt.Sprintf("health: %v, %d times", err, failures)
-	}
-	return reason, true
-}
-
-// hintMark separates a reason from what to do about it.
-const hintMark = "\x00"
-
-// unready says why the program never was well.
-func (s *shim) unready(ctx context.Context, c *child, err error) string {
-	if ctx.Err() != nil {
-		return context.Cause(ctx).Error()
-	}
-	_, port, _ := strings.Cut(s.state().Address, ":")
-	if elsewhere := listening(c.pid()); len(elsewhere) > 0 && !contains(elsewhere, port) {
-		return fmt.Sprintf("listens on %s, not on $PORT", strings.Join(elsewhere, ", ")) + hintMark +
-			"read the PORT variable, or pass it: run.args: [\"--port=$(PORT)\"]"
-	}
-	return err.Error() + hintMark + "run.health.path is where it is asked, run.health.start how long it may take"
-}
-
-func contains(addresses []string, port string) bool {
-	for _, a := range addresses {
-		if strings.HasSuffix(a, ":"+port) {
-			return true
+		if failures++; failures >= health.Failures {
+			return run{reason: fmt.Sprintf("health: %v, %d times in a row", err, failures), ready: true}
 		}
 	}
-	return false
+	return run{reason: context.Cause(ctx).Error(), ready: true}
 }

@@ -30,8 +30,9 @@ func lookUpUser(image, user string) (uid, gid int, err error) {
 			return 0, 0, fmt.Errorf("user %q: the group has to be a number", user)
 		}
 	}
-	if uid < 0 || gid < 0 {
-		return 0, 0, fmt.Errorf("user %q is negative", user)
+	const most = 1<<32 - 2 // the number after is no user (setuid(2))
+	if uid < 0 || gid < 0 || uid > most || gid > most {
+		return 0, 0, fmt.Errorf("user %q: a number is not between 0 and %d", user, most)
 	}
 	return uid, gid, nil
 }
@@ -41,7 +42,7 @@ func passwd(image, name string) (uid, gid int, err error) {
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up user %q: %w", name, err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	f, err := root.Open("etc/passwd")
 	if err != nil {
 		return 0, 0, fmt.Errorf("look up user %q in the image: %w", name, err)

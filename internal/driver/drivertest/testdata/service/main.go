@@ -1,60 +1,42 @@
 // Command service is what the drivers' suite runs: it does what its environment
-// asks for, and tells what it sees.
+// and its requests ask for, and tells what it sees.
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "offspring" {
+		offspring()
+	}
 	if os.Getenv("EXIT") != "" {
 		fmt.Fprintln(os.Stderr, "giving up at once")
 		os.Exit(3)
 	}
 	fmt.Println("hello from", os.Getenv("NAME"))
-	mux := http.NewServeMux()
-	started := time.Now()
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if sick, err := time.ParseDuration(os.Getenv("SICK_AFTER")); err == nil && time.Since(started) > sick {
-			w.WriteHeader(http.StatusInternalServerError)
-		}
-	})
-	mux.HandleFunc("/sick", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(500 * time.Millisecond)
-		fmt.Fprint(w, "done")
-	})
-	mux.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(4) })
-	mux.HandleFunc("/self", self)
-	mux.HandleFunc("/read", func(w http.ResponseWriter, r *http.Request) {
-		_, err := os.ReadFile(r.FormValue("path"))
-		fmt.Fprint(w, err)
-	})
-	mux.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, os.WriteFile(r.FormValue("path"), []byte("x"), 0o600))
-	})
-	mux.HandleFunc("/flood", func(http.ResponseWriter, *http.Request) {
-		for i := range 300_000 {
-			fmt.Println("flood", i, strings.Repeat("x", 100))
-		}
-	})
+	fmt.Fprintln(os.Stderr, "and from stderr")
 	address := os.Getenv("LISTEN")
 	if address == "" {
 		address = os.Getenv("HOST") + ":" + os.Getenv("PORT")
 	}
-	server := &http.Server{Addr: address, Handler: mux}
+	server := &http.Server{Addr: address, Handler: handler()}
 	if os.Getenv("STUBBORN") != "" {
 		signal.Ignore(syscall.SIGTERM)
-		_ = exec.Command(os.Args[0]).Start() // somebody to take along
 	} else {
 		go drain(server)
 	}
@@ -62,7 +44,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	time.Sleep(time.Second) // drain ends the process
+	select {} // drain ends the process
 }
 
 func drain(server *http.Server) {
@@ -73,10 +55,113 @@ func drain(server *http.Server) {
 	os.Exit(0)
 }
 
+func handler() http.Handler {
+	mux := http.NewServeMux()
+	started := time.Now()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if sick, err := time.ParseDuration(os.Getenv("SICK_AFTER")); err == nil && time.Since(started) > sick {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/nowhere", http.StatusFound) })
+	mux.HandleFunc("/sick", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	var slow atomic.Int64
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, _ *http.Request) {
+		slow.Add(1)
+		time.Sleep(500 * time.Millisecond)
+		fmt.Fprint(w, "done")
+	})
+	mux.HandleFunc("/slow/begun", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, slow.Load()) })
+	mux.HandleFunc("/exit", func(http.ResponseWriter, *http.Request) { os.Exit(4) })
+	mux.HandleFunc("/self", self)
+	mux.HandleFunc("/spawn", spawn)
+	mux.HandleFunc("/flood", func(http.ResponseWriter, *http.Request) {
+		for i := range 100_000 {
+			fmt.Println("flood", i, strings.Repeat("x", 100))
+		}
+	})
+	for path, try := range map[string]func(what string) error{
+		"/say":   func(what string) error { _, err := fmt.Println(what); return err },
+		"/read":  func(what string) error { _, err := os.ReadFile(what); return err },
+		"/list":  func(what string) error { _, err := os.ReadDir(what); return err },
+		"/write": func(what string) error { return os.WriteFile(what, []byte("x"), 0o600) },
+		"/open":  func(what string) error { _, err := os.OpenFile(what, os.O_WRONLY, 0); return err },
+		"/empty": func(what string) error { return os.Truncate(what, 0) },
+		"/mode":  func(what string) error { return os.Chmod(what, 0o777) },
+		"/kill":  signalTo,
+		"/dial":  dial,
+		"/zone":  func(what string) error { _, err := time.LoadLocation(what); return err },
+	} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, try(r.FormValue("what"))) })
+	}
+	return mux
+}
+
 // self tells what the process sees of itself.
 func self(w http.ResponseWriter, _ *http.Request) {
 	status, _ := os.ReadFile("/proc/self/status")
+	dir, _ := os.Getwd()
+	var limit syscall.Rlimit
+	_ = syscall.Getrlimit(syscall.RLIMIT_CORE, &limit)
+	mask := syscall.Umask(0)
+	syscall.Umask(mask)
 	_ = json.NewEncoder(w).Encode(map[string]any{
-		"pid": os.Getpid(), "uid": os.Getuid(), "args": os.Args[1:], "env": os.Environ(), "status": string(status),
+		"pid": os.Getpid(), "uid": os.Getuid(), "gid": os.Getgid(), "args": os.Args[1:], "env": os.Environ(),
+		"status": string(status), "dir": dir, "core": limit.Max, "umask": mask,
 	})
+}
+
+func signalTo(pid string) error {
+	number, err := strconv.Atoi(pid)
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(number, 0)
+}
+
+func dial(socket string) error {
+	conn, err := net.Dial("unix", socket)
+	if err == nil {
+		conn.Close()
+	}
+	return err
+}
+
+// spawn starts a process that leaves the session, and tells where it listens.
+func spawn(w http.ResponseWriter, _ *http.Request) {
+	program, err := os.Executable()
+	if err != nil {
+		fmt.Fprint(w, err)
+		return
+	}
+	cmd := exec.Command(program, "offspring")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	output, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		fmt.Fprint(w, err)
+		return
+	}
+	address, _ := bufio.NewReader(output).ReadString('\n')
+	fmt.Fprint(w, strings.TrimSpace(address))
+}
+
+// offspring listens until it is killed.
+func offspring() {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		os.Exit(1)
+	}
+	fmt.Println(l.Addr())
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			os.Exit(1)
+		}
+		_, _ = io.WriteString(conn, "here")
+		conn.Close()
+	}
 }
