@@ -66,6 +66,9 @@ func (p *progress) release(s release.Summary) {
 	settled := app.Settled(s)
 	switch {
 	case settled:
+		if s.Reason != "" {
+			line += ": " + s.Reason
+		}
 		p.finish(line)
 	case p.stdio.Terminal:
 		p.rewrite(line)
