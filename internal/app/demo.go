@@ -169,7 +169,7 @@ run:
     ORDERS_FAIL_SHARE: "%s"
   drain: 2s
 verify:
-  load: {request: GET /orders, rate: 50, duration: 1s, p95: 250ms}
+  load: {request: GET /orders, rate: 20, duration: 1s, p95: 1s}
 release:
   steps: [5%%, 25%%, 50%%]
   dwell: 1s

@@ -7,6 +7,7 @@ var (
 	ParseFile    = parseFile
 	DecodeValue  = decodeValue
 	MatchPattern = matchPattern
+	Failures     = LoadReport.failures
 )
 
 const MaxInFlight = maxInFlight

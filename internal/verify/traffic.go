@@ -23,7 +23,8 @@ const (
 	// patience is how much longer than the p95 limit an answer is waited for.
 	patience = 10 * time.Second
 	// minRate is the share of the intended rate that this machine must reach for
-	// the measurement to mean something.
+	// the measurement to mean something, unless it was late by less than what is
+	// allowed to every request.
 	minRate = 0.9
 	notSent = "not sent"
 )
@@ -174,7 +175,7 @@ func (r LoadReport) failures(run LoadRun) []Failure {
 	var failures []Failure
 	if n := r.Errors[notSent]; n > 0 {
 		failures = append(failures, Failure{"requests in flight", fmt.Sprintf("at most %d", maxInFlight), fmt.Sprintf("more: %d requests could not be sent", n)})
-	} else if r.Rate < minRate*run.Rate {
+	} else if r.Rate < minRate*run.Rate && r.lag(run) > run.P95.Std() {
 		failures = append(failures, Failure{"rate", fmt.Sprintf("%g/s", run.Rate), fmt.Sprintf("%.1f/s: this machine is too busy to measure", r.Rate)})
 	}
 	if r.P95 > run.P95 {
@@ -185,6 +186,14 @@ func (r LoadReport) failures(run LoadRun) []Failure {
 		failures = append(failures, Failure{"errors", "at most " + run.Errors.String(), got})
 	}
 	return failures
+}
+
+// lag is how late the last request was sent, when all were. Up to the limit of
+// the latency, which counts from when a request was due, that is no failure of
+// its own.
+func (r LoadReport) lag(run LoadRun) time.Duration {
+	seconds := float64(r.Requests) * (1/r.Rate - 1/run.Rate)
+	return time.Duration(seconds * float64(time.Second))
 }
 
 // kinds lists the errors by kind, the most frequent first.

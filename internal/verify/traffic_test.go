@@ -264,3 +264,20 @@ func TestRealSockets(t *testing.T) {
 		t.Errorf("got %+v, %v", report.Load, err)
 	}
 }
+
+// A machine that sends late measures itself, unless it was late by less than
+// every request may be.
+func TestATooBusyMachineIsToldApart(t *testing.T) {
+	short := run()
+	short.Rate, short.Duration, short.P95 = 50, quantity.Duration(time.Second), quantity.Duration(250*time.Millisecond)
+	for rate, want := range map[float64]string{50: "", 44: "", 41: "", 30: "30.0/s: this machine is too busy to measure"} {
+		report := verify.LoadReport{Requests: 50, Rate: rate}
+		var got string
+		for _, failure := range verify.Failures(report, *short) {
+			got += failure.Got
+		}
+		if got != want {
+			t.Errorf("%g/s: got %q, want %q", rate, got, want)
+		}
+	}
+}
