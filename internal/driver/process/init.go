@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,6 +83,9 @@ func (s *setup) become() error {
 	}
 	program, err := s.find()
 	if err != nil {
+		return err
+	}
+	if err := heedSignals(); err != nil {
 		return err
 	}
 	err = unix.Exec(program, s.Argv, s.Env)
@@ -158,6 +162,38 @@ func followShim() error {
 	}
 	if leash[0].Revents&unix.POLLHUP != 0 {
 		return errors.New("the shim ended")
+	}
+	return nil
+}
+
+// heedSignals makes every signal that is ignored do what it does by default: a
+// program inherits what is ignored, by whoever started davit (as nohup(1) does,
+// and make(1)), and with it could be deaf to the signal that ends it.
+func heedSignals() error {
+	type sigaction struct{ handler, flags, restorer, mask uint64 } // the kernel's, see rt_sigaction(2)
+	const (
+		ignore  = 1 // SIG_IGN
+		highest = 64
+	)
+	act := func(signal int, set, was *sigaction) error {
+		_, _, errno := unix.Syscall6(unix.SYS_RT_SIGACTION, uintptr(signal),
+			uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(was)), unsafe.Sizeof(uint64(0)), 0, 0) //nolint:gosec // the kernel's own interface
+		if errno != 0 {
+			return fmt.Errorf("heed signal %d: %w", signal, errno)
+		}
+		return nil
+	}
+	for signal := 1; signal <= highest; signal++ {
+		var was sigaction
+		if err := act(signal, nil, &was); err != nil {
+			return err
+		}
+		if was.handler != ignore {
+			continue
+		}
+		if err := act(signal, &sigaction{}, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }

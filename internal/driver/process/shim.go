@@ -102,8 +102,7 @@ func (s *shim) end(grace time.Duration) {
 }
 
 // listenToSignals makes SIGTERM, as from a machine that shuts down, an orderly
-// end. The others are caught and not ignored, because a program inherits what is
-// ignored.
+// end. The others are not for it.
 func (s *shim) listenToSignals() {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGPIPE)
 	terminate := make(chan os.Signal, 1) // of its own: what does not fit into a channel is lost
