@@ -15,6 +15,7 @@ import (
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/source"
 	"github.com/davit-dev/davit/internal/verify"
+	"github.com/davit-dev/davit/internal/workshop"
 )
 
 // ShipConfig is what `davit ship` can be told.
@@ -172,7 +173,7 @@ func (s *shipment) test(ctx context.Context, tree source.Tree) (string, error) {
 
 func (s *shipment) build(ctx context.Context, tree source.Tree, settings config.Config) (*build.Image, error) {
 	done := s.begin(StageBuild, "")
-	image, err := Build(ctx, tree, settings, func(build.Event) {})
+	image, err := workshop.Image(ctx, tree, settings, func(build.Event) {})
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +216,7 @@ func (s *shipment) push(
 ) (string, error) {
 	done := s.begin(StagePush, server.status.Registry)
 	reference := server.status.Registry + "/" + plan.Image.Repository
-	err := image.Push(ctx, build.Target{Ref: reference, User: registryUser, Password: server.password})
+	err := workshop.Push(ctx, image, reference, registryUser, server.password)
 	if err != nil {
 		return "", err
 	}

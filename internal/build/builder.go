@@ -1,29 +1,37 @@
-// Package build turns a source.Tree into an Image: an OCI image for linux/amd64
-// with a static Go program on a small base, made without a daemon and without
-// root, and its ways out: a registry, an OCI layout, or nothing but its digest.
+// Package build turns a source.Tree into Images: OCI images with Go programs on
+// a small base, made without a daemon and without root.
 //
-// Its invariant: the same tree, configuration, toolchain and davit give the same
+// Its invariant: the same tree, configuration, lock and davit give the same
 // bytes on any machine, in any folder, with any number of cores, from a warm or
 // a cold cache. Revision and local paths are not in the image. Building executes
 // the Go toolchain and nothing that the tree brings along. The package imports
-// no stage but source.
+// no stage but source; the parts of the work are in packages below it, from the
+// base to the sink.
 package build
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sync"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sync/errgroup"
 
+	"github.com/davit-dev/davit/internal/build/base"
+	"github.com/davit-dev/davit/internal/build/layer"
 	"github.com/davit-dev/davit/internal/source"
 )
+
+// Bases gives the images that programs are put on.
+type Bases interface {
+	Image(ctx context.Context, ref string, p v1.Platform) (v1.Image, error)
+	Describe(ctx context.Context, image v1.Image) (base.Facts, error)
+}
 
 // Options are what a Builder needs of its surroundings.
 type Options struct {
@@ -34,17 +42,29 @@ type Options struct {
 	Cache string
 	// Progress is told what goes on, from one goroutine at a time. It may be nil.
 	Progress func(Event)
+	// Bases is asked for bases that davit does not make itself. It may be nil
+	// where the configuration names none.
+	Bases Bases
+	// Toolchain is the exact one to build with, such as "go1.26.8"; "" is that of
+	// the machine and of go.mod.
+	Toolchain string
+	// Prober returns the file of the prober for a platform, and Probe is what it
+	// does. They are needed when the configuration asks for it.
+	Prober func(v1.Platform) (string, error)
+	Probe  Probe
 }
 
 // Builder makes images of one configuration.
 type Builder struct {
-	cfg      Config
-	user     string
-	ports    []string
-	base     []entry
-	programs string
-	layers   cache
-	progress func(Event)
+	cfg         Config
+	opts        Options
+	user        string
+	ports       []string
+	platforms   []v1.Platform
+	compression layer.Compression
+	programs    string
+	layers      layer.Cache
+	telling     sync.Mutex
 }
 
 // New prepares a Builder. It starts nothing and makes no folder.
@@ -60,8 +80,8 @@ func New(cfg Config, opts Options) (*Builder, error) {
 		return nil, fmt.Errorf("find cache folder: %w", err)
 	}
 	b := &Builder{
-		cfg: cfg, progress: opts.Progress,
-		programs: filepath.Join(dir, "programs"), layers: cache{dir: filepath.Join(dir, "layers")},
+		cfg: cfg, opts: opts,
+		programs: filepath.Join(dir, "programs"), layers: layer.Cache{Dir: filepath.Join(dir, "layers")},
 	}
 	if b.user, err = parseUser(cfg.User); err != nil {
 		return nil, fmt.Errorf("user: %w", err)
@@ -73,114 +93,167 @@ func New(cfg Config, opts Options) (*Builder, error) {
 		}
 		b.ports = append(b.ports, parsed)
 	}
-	if cfg.Base == BaseStatic {
-		if b.base, err = staticBase(); err != nil {
-			return nil, fmt.Errorf("make base %s: %w", cfg.Base, err)
-		}
+	if b.platforms, err = ParsePlatforms(cfg.Platforms); err != nil {
+		return nil, err
 	}
-	return b, nil
+	b.compression, err = layer.ParseCompression(cfg.Compression)
+	return b, err
 }
 
-// Build compiles the tree's main package and makes an image of it. An error of
-// the compiler is a *CompileError; one about the tree a *source.Error.
-func (b *Builder) Build(ctx context.Context, tree source.Tree) (*Image, error) {
-	main, err := tree.Main(b.cfg.Main)
+// Again makes the images of the last build of the module in root once more,
+// without starting a process, when nothing that they are made of has changed;
+// otherwise why says what has, and there are none. wanted and each are those of
+// the last Build.
+func (b *Builder) Again(ctx context.Context, root string, wanted []string, each bool) (images []*Image, why string, err error) {
+	all, why, err := b.recallAll(ctx, root, wanted)
+	if err != nil || why != "" {
+		return nil, why, err
+	}
+	defer leave(all.places)
+	if err := b.makeFolders(); err != nil {
+		return nil, "", err
+	}
+	images, err = b.assemble(ctx, root, all.compiled, each)
+	return images, "", err
+}
+
+// recalled is what was compiled before.
+type recalled struct {
+	places   []place
+	compiled []compiled
+}
+
+func (b *Builder) recallAll(ctx context.Context, root string, wanted []string) (all recalled, why string, err error) {
+	defer b.took("compare with the last build")()
+	if all.places, err = b.places(ctx, root); err != nil {
+		return recalled{}, "", err
+	}
+	for _, at := range all.places {
+		programs, why := at.recall(wanted)
+		if why != "" {
+			leave(all.places)
+			b.tell(Event{Step: Changed, Subject: why})
+			return recalled{}, why, nil
+		}
+		all.compiled = append(all.compiled, compiled{platform: at.platform, programs: programs})
+		b.tell(Event{Step: Unchanged, Subject: programs[0].Main.Package})
+	}
+	return all, "", nil
+}
+
+// Build compiles main packages of the module in root and makes images of them:
+// one with all of them, the first being its entrypoint, or one for each. wanted
+// names them as folders, import paths or ./...; none is the module's only one.
+// load reads the module's tree, at the same time as what was built the last time
+// is compiled again: mostly the same is wanted. An error of the compiler is a
+// *CompileError; one about the tree a *source.Error.
+func (b *Builder) Build(ctx context.Context, root string, wanted []string, each bool, load Load) ([]*Image, error) {
+	if err := b.makeFolders(); err != nil {
+		return nil, err
+	}
+	places, err := b.places(ctx, root)
 	if err != nil {
 		return nil, err
 	}
-	for _, dir := range []string{b.programs, b.layers.dir} {
+	defer leave(places)
+	all, err := b.compileTree(ctx, places, root, wanted, load)
+	if err != nil {
+		return nil, err
+	}
+	return b.assemble(ctx, root, all, each)
+}
+
+// Load reads the tree of a module.
+type Load func(context.Context) (source.Tree, error)
+
+func (b *Builder) compileTree(ctx context.Context, places []place, root string, wanted []string, load Load) ([]compiled, error) {
+	defer b.took("compile")()
+	guessed := source.Tree{Dir: root, Mains: places[0].lastMains(wanted)}
+	ahead := make(chan result, 1)
+	if len(guessed.Mains) > 0 {
+		go func() { ahead <- b.compilePlatforms(ctx, places, guessed, wanted) }()
+	}
+	tree, err := load(ctx)
+	if len(guessed.Mains) > 0 {
+		if made := <-ahead; err == nil && slices.Equal(tree.Mains, guessed.Mains) {
+			return made.compiled, made.err
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	made := b.compilePlatforms(ctx, places, tree, wanted)
+	return made.compiled, made.err
+}
+
+// result is what compiling came to.
+type result struct {
+	compiled []compiled
+	err      error
+}
+
+func (b *Builder) compilePlatforms(ctx context.Context, places []place, tree source.Tree, wanted []string) result {
+	mains, err := tree.Select(wanted)
+	if err != nil {
+		return result{err: err}
+	}
+	all := make([]compiled, len(places))
+	var group errgroup.Group // not one that cancels: an error of the compiler tells more than its end
+	group.SetLimit(2)        // linking is done on one core, and takes much memory
+	for i, at := range places {
+		group.Go(func() error {
+			var err error
+			all[i], err = b.compile(ctx, at, tree, request{wanted: wanted, mains: mains})
+			return err
+		})
+	}
+	err = group.Wait()
+	return result{compiled: all, err: err}
+}
+
+func (b *Builder) makeFolders() error {
+	for _, dir := range []string{b.programs, b.layers.Dir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return nil, fmt.Errorf("make cache folder: %w", err)
+			return fmt.Errorf("make cache folder: %w", err)
 		}
-		sweep(dir, time.Now().Add(-unusedAfter))
+		layer.Sweep(dir, time.Now().Add(-layer.UnusedAfter))
 	}
-	program, err := b.compile(ctx, tree, main)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = program.Close() }() // gives a lock back, which cannot be lost
-	path := b.cfg.Path
-	if path == "" {
-		path = "/app/" + main.Name
-	}
-	layers, err := b.pack(ctx, program, path)
-	if err != nil {
-		return nil, err
-	}
-	return newImage(main.Name, b.config(path), layers, b.progress)
+	return nil
 }
 
-// namedLayer is a layer with what it holds, for people.
-type namedLayer struct {
-	layer
-	name string
-}
-
-// pack makes the layers: the base's, which is the same for all programs, and
-// the program's.
-func (b *Builder) pack(ctx context.Context, p program, path string) ([]namedLayer, error) {
-	binary, err := p.entry(path)
-	if err != nil {
-		return nil, err
+// assemble makes images of what was compiled.
+func (b *Builder) assemble(ctx context.Context, root string, all []compiled, each bool) ([]*Image, error) {
+	defer b.took("pack")()
+	sets := 1
+	if each {
+		sets = len(all[0].programs)
 	}
-	entries := []entry{binary}
-	workdir := folder(b.cfg.Workdir, 0o755, 0)
-	isWorkdir := func(e entry) bool { return e.name == workdir.name }
-	if workdir.name != "/" && !slices.ContainsFunc(b.base, isWorkdir) && !strings.HasPrefix(binary.name, workdir.name) {
-		entries = append(entries, workdir)
-	}
-	if entries, err = withParents(entries, b.base); err != nil {
-		return nil, fmt.Errorf("build.path or build.workdir: %w", err)
-	}
-	var layers []namedLayer
-	if len(b.base) > 0 {
-		base, err := b.packLayer(ctx, "base "+b.cfg.Base, b.base)
-		if err != nil {
+	images := make([]*Image, sets)
+	for set := range images {
+		parts := make([]Part, len(all))
+		for i, c := range all {
+			if each {
+				c.programs = c.programs[set : set+1]
+			}
+			on, err := b.ground(ctx, c.platform)
+			if err != nil {
+				return nil, err
+			}
+			if err := b.checkFits(c.programs, on.facts); err != nil {
+				return nil, err
+			}
+			layers, err := b.pack(ctx, root, c, on)
+			if err != nil {
+				return nil, err
+			}
+			if parts[i], err = b.part(c, on, layers); err != nil {
+				return nil, err
+			}
+		}
+		var err error
+		if images[set], err = newImage(all[0].programs[set].Main.Name, parts, b.cfg.Annotations); err != nil {
 			return nil, err
 		}
-		layers = append(layers, base)
 	}
-	program, err := b.packLayer(ctx, "program "+path, entries)
-	if err != nil {
-		return nil, err
-	}
-	return append(layers, program), nil
-}
-
-func (b *Builder) packLayer(ctx context.Context, name string, entries []entry) (namedLayer, error) {
-	l, found, err := b.layers.layer(ctx, entries)
-	if err != nil {
-		return namedLayer{}, fmt.Errorf("%s: %w", name, err)
-	}
-	step := Packed
-	if found {
-		step = Reused
-	}
-	b.tell(Event{Step: step, Subject: name, Total: l.size})
-	return namedLayer{layer: l, name: name}, nil
-}
-
-// config is what the image says about running the program. It sets no variables
-// of its own: Go finds roots and zones where the base has them.
-func (b *Builder) config(path string) v1.Config {
-	cfg := v1.Config{
-		Entrypoint: []string{path}, Cmd: b.cfg.Args, User: b.user,
-		WorkingDir: b.cfg.Workdir, Labels: b.cfg.Labels,
-	}
-	for _, name := range slices.Sorted(maps.Keys(b.cfg.ImageEnv)) {
-		cfg.Env = append(cfg.Env, name+"="+b.cfg.ImageEnv[name])
-	}
-	for _, port := range b.ports {
-		if cfg.ExposedPorts == nil {
-			cfg.ExposedPorts = map[string]struct{}{}
-		}
-		cfg.ExposedPorts[port] = struct{}{}
-	}
-	return cfg
-}
-
-func (b *Builder) tell(e Event) {
-	if b.progress != nil {
-		b.progress(e)
-	}
+	return images, nil
 }

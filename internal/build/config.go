@@ -3,15 +3,21 @@ package build
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"path"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/davit-dev/davit/internal/build/layer"
 )
 
-// The bases of this version.
+// The bases that davit makes itself.
 const (
 	BaseStatic  = "static"  // CA roots, time zones, users, /tmp
 	BaseScratch = "scratch" // nothing
@@ -19,26 +25,56 @@ const (
 
 // Config is the build part of davit.yaml.
 type Config struct {
-	Main    string            `json:"main,omitempty" yaml:"main"` // folder or import path; "": the only main package
-	Base    string            `json:"base" yaml:"base"`
-	Flags   []string          `json:"flags,omitempty" yaml:"flags"` // of go build, each as -name=value
-	Tags    []string          `json:"tags,omitempty" yaml:"tags"`
-	Ldflags []string          `json:"ldflags,omitempty" yaml:"ldflags"`
-	Env     map[string]string `json:"env,omitempty" yaml:"env"`   // of go build
-	Path    string            `json:"path,omitempty" yaml:"path"` // of the program in the image; "": /app/NAME
+	Main      List              `json:"main,omitempty" yaml:"main"` // folders or import paths; the first is the entrypoint; none: the only main package
+	Base      string            `json:"base" yaml:"base"`           // static, scratch, or the reference of an image
+	Platforms []string          `json:"platforms,omitempty" yaml:"platforms"`
+	Cgo       bool              `json:"cgo,omitempty" yaml:"cgo"`
+	Flags     []string          `json:"flags,omitempty" yaml:"flags"` // of go build, each as -name=value
+	Tags      []string          `json:"tags,omitempty" yaml:"tags"`
+	Ldflags   []string          `json:"ldflags,omitempty" yaml:"ldflags"`
+	Env       map[string]string `json:"env,omitempty" yaml:"env"`     // of go build
+	Files     map[string]string `json:"files,omitempty" yaml:"files"` // of the tree, to where they are in the image
+	Path      string            `json:"path,omitempty" yaml:"path"`   // of the entrypoint in the image; "": /app/NAME
 
-	Args     []string          `json:"args,omitempty" yaml:"args"`
-	ImageEnv map[string]string `json:"imageenv,omitempty" yaml:"imageenv"`
-	User     string            `json:"user" yaml:"user"` // UID, UID:GID, nonroot or root
-	Workdir  string            `json:"workdir" yaml:"workdir"`
-	Expose   []string          `json:"expose,omitempty" yaml:"expose"` // PORT, PORT/tcp or PORT/udp
-	Labels   map[string]string `json:"labels,omitempty" yaml:"labels"`
+	Args         []string          `json:"args,omitempty" yaml:"args"`
+	ImageEnv     map[string]string `json:"imageenv,omitempty" yaml:"imageenv"`
+	User         string            `json:"user" yaml:"user"` // UID, UID:GID, nonroot or root
+	Workdir      string            `json:"workdir" yaml:"workdir"`
+	Expose       []string          `json:"expose,omitempty" yaml:"expose"` // PORT, PORT/tcp or PORT/udp
+	StopSignal   string            `json:"stopsignal,omitempty" yaml:"stopsignal"`
+	Capabilities []string          `json:"capabilities,omitempty" yaml:"capabilities"` // of the programs' files
+	Prober       bool              `json:"prober,omitempty" yaml:"prober"`
+	Labels       map[string]string `json:"labels,omitempty" yaml:"labels"`
+	Annotations  map[string]string `json:"annotations,omitempty" yaml:"annotations"`
+	GitLabels    bool              `json:"gitlabels,omitempty" yaml:"gitlabels"`
+	Compression  string            `json:"compression" yaml:"compression"`
+	Allow        []string          `json:"allow,omitempty" yaml:"allow"` // what is usually a mistake
+}
+
+// List is one text or several.
+type List []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (l *List) UnmarshalYAML(node *yaml.Node) error {
+	entries := []*yaml.Node{node}
+	if node.Kind == yaml.SequenceNode {
+		entries = node.Content
+	}
+	list := make(List, 0, len(entries))
+	for _, entry := range entries {
+		if entry.Kind != yaml.ScalarNode || entry.Value == "" {
+			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: it is text or a list of texts", entry.Line)}}
+		}
+		list = append(list, entry.Value)
+	}
+	*l = list
+	return nil
 }
 
 // DefaultConfig returns the configuration of a module that says nothing. The
 // ports to expose follow run.port, which the caller knows.
 func DefaultConfig() Config {
-	return Config{Base: BaseStatic, User: "65532", Workdir: "/"}
+	return Config{Base: BaseStatic, User: "65532", Workdir: "/", Compression: string(layer.Gzip)}
 }
 
 // Validate says what cannot be built. The errors begin with the key, so that a
@@ -51,6 +87,16 @@ func (c Config) Validate() error {
 		}
 	}
 	check("base", validateBase(c.Base))
+	_, err := ParsePlatforms(c.Platforms)
+	if err != nil {
+		errs = append(errs, err) // it names the key
+	}
+	if c.Cgo && (c.Base == BaseStatic || c.Base == BaseScratch) {
+		check("cgo", fmt.Errorf("%s has no C library; name a base that has one, such as gcr.io/distroless/base-debian12", c.Base))
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Files)) {
+		check("files."+name, validateFile(name, c.Files[name]))
+	}
 	for i, flag := range c.Flags {
 		check(fmt.Sprintf("flags[%d]", i), validateFlag(flag))
 	}
@@ -66,6 +112,9 @@ func (c Config) Validate() error {
 		if c.Path == "/" {
 			check("path", errors.New("/ is a folder; the program needs a name, such as /app/orders"))
 		}
+	}
+	if c.Path != "" && len(c.Main) > 1 {
+		check("path", errors.New("is for one program; several are in /app by their names"))
 	}
 	check("workdir", validatePath(c.Workdir))
 	check("user", validateUser(c.User))
@@ -93,17 +142,69 @@ func (c Config) validateRuntime() []error {
 			errs = append(errs, fmt.Errorf("expose[%d]: %w", i, err))
 		}
 	}
-	if _, found := c.Labels[""]; found {
-		errs = append(errs, errors.New("labels: a label needs a name"))
+	for key, list := range map[string]map[string]string{"labels": c.Labels, "annotations": c.Annotations} {
+		if _, found := list[""]; found {
+			errs = append(errs, fmt.Errorf("%s: every one needs a name", key))
+		}
+	}
+	return append(errs, c.validateForm()...)
+}
+
+// validateForm is about what decides the form of image and files.
+func (c Config) validateForm() []error {
+	var errs []error
+	if !stopSignal.MatchString(c.StopSignal) {
+		errs = append(errs, fmt.Errorf("stopsignal: %q is not a signal (allowed: a name such as SIGTERM, or a number from 1 to 64)", c.StopSignal))
+	}
+	for i, name := range c.Capabilities {
+		if _, err := parseCapability(name); err != nil {
+			errs = append(errs, fmt.Errorf("capabilities[%d]: %w", i, err))
+		}
+	}
+	if _, err := layer.ParseCompression(c.Compression); err != nil {
+		errs = append(errs, fmt.Errorf("compression: %w", err))
+	}
+	for i, name := range c.Allow {
+		if !slices.Contains(allowances(), name) {
+			errs = append(errs, fmt.Errorf("allow[%d]: %q cannot be allowed (it can be: %s)", i, name, strings.Join(allowances(), ", ")))
+		}
 	}
 	return errs
 }
+
+var stopSignal = regexp.MustCompile(`^(|SIG[A-Z0-9+-]{1,12}|[1-9]|[1-5][0-9]|6[0-4])$`)
+
+// What is an error of its own, unless build.allow names it.
+const (
+	allowNoRoots = "no-ca-roots"  // TLS without CA roots in the base
+	allowNoZones = "no-timezones" // time.LoadLocation without zones in the base
+	allowLowPort = "low-port"     // a port below 1024 for a user who may not open it
+)
+
+func allowances() []string { return []string{allowNoRoots, allowNoZones, allowLowPort} }
 
 func validateBase(base string) error {
 	if base == BaseStatic || base == BaseScratch {
 		return nil
 	}
-	return fmt.Errorf("%q is not supported by this version (allowed: %s, %s)", base, BaseStatic, BaseScratch)
+	if _, err := name.ParseReference(base); err != nil || base == "" {
+		return fmt.Errorf("%q is neither %s, %s nor the reference of an image, such as gcr.io/distroless/static:nonroot", base, BaseStatic, BaseScratch)
+	}
+	return nil
+}
+
+// validateFile is about a file or folder of the tree and its place in the image.
+func validateFile(from, to string) error {
+	if !fs.ValidPath(strings.TrimSuffix(from, "/")) || from == "." {
+		return fmt.Errorf("%q is not a file or folder of the module, written as ui or ui/dist", from)
+	}
+	if err := validatePath(to); err != nil {
+		return err
+	}
+	if to == "/" {
+		return errors.New("/ is not a place for files; name a folder, such as /ui")
+	}
+	return nil
 }
 
 // validatePath accepts absolute paths in their shortest form.

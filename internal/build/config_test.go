@@ -23,7 +23,13 @@ base: scratch
 flags: ["-gcflags=all=-N -l", -mod=vendor, -pgo=off, -p=2]
 tags: [netgo, go1.26]
 ldflags: [-s, -w, "-X main.version=v1", "-X 'main.name=the orders'"]
-env: {GOAMD64: v3, GOTOOLCHAIN: go1.26.8, GOEXPERIMENT: jsonv2, CGO_ENABLED: "0"}
+env: {GOAMD64: v3, GOTOOLCHAIN: go1.26.8, GOEXPERIMENT: jsonv2}
+platforms: [linux/amd64, linux/arm/v7, linux/arm64]
+files: {ui/dist: /ui, LICENSE: /LICENSE}
+stopsignal: SIGINT
+capabilities: [net_bind_service, CAP_NET_RAW]
+compression: zstd
+allow: [low-port]
 path: /usr/bin/orders
 args: [--port=8080]
 imageenv: {LOG: debug}
@@ -38,15 +44,28 @@ labels: {team: orders}
 	if err := cfg.Validate(); err != nil {
 		t.Error(err)
 	}
-	if cfg.Expose[0] != "8080" || cfg.ImageEnv["LOG"] != "debug" || cfg.User != "1000:1000" || cfg.Main != "cmd/orders" {
+	if cfg.Expose[0] != "8080" || cfg.ImageEnv["LOG"] != "debug" || cfg.User != "1000:1000" || cfg.Main[0] != "cmd/orders" {
 		t.Errorf("%+v", cfg)
 	}
 }
 
 func TestValidateRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"base: alpine":                         `base: "alpine" is not supported by this version (allowed: static, scratch)`,
-		"base: ''":                             `base: "" is not supported`,
+		"base: Alpine":                         `base: "Alpine" is neither static, scratch nor the reference of an image`,
+		"base: ''":                             `base: "" is neither`,
+		"cgo: true":                            "cgo: static has no C library",
+		"platforms: [windows/amd64]":           `platforms[0]: "windows/amd64" is not a platform (allowed: linux/ARCH`,
+		"platforms: [linux/amd64, linux/vax]":  `platforms[1]: "linux/vax" is not a platform`,
+		"platforms: [linux/arm/v9]":            "has an unknown variant",
+		"platforms: [linux/arm, linux/arm/v7]": "is there twice",
+		"files: {../x: /x}":                    "files.../x:",
+		"files: {x: x}":                        `must begin with /`,
+		"files: {x: /}":                        "is not a place for files",
+		"stopsignal: TERM":                     `stopsignal: "TERM" is not a signal`,
+		"capabilities: [sys_admin]":            `capabilities[0]: "sys_admin" is not a capability for a program`,
+		"compression: lz4":                     `compression: "lz4" is not a compression (allowed: gzip, zstd)`,
+		"allow: [everything]":                  `allow[0]: "everything" cannot be allowed`,
+		"{main: [a, b], path: /x}":             "path: is for one program",
 		"user: me":                             `user: "me" is not a user of the image (allowed: a number`,
 		"user: '4294967296'":                   "above the highest ID",
 		"user: '1:'":                           "user:",
@@ -61,13 +80,13 @@ func TestValidateRefuses(t *testing.T) {
 		"imageenv: {'A=B': x}":                 "imageenv.A=B: is not a name",
 		"imageenv: {A: \"x\\0\"}":              "imageenv.A: holds a zero byte",
 		"args: [\"x\\0\"]":                     "args[0]: holds a zero byte",
-		"labels: {'': x}":                      "labels: a label needs a name",
+		"labels: {'': x}":                      "labels: every one needs a name",
 		"tags: ['a,b']":                        `tags[0]: "a,b" is not a build tag`,
 		"env: {GOFLAGS: -race}":                "env.GOFLAGS: is not passed on; use build.flags",
-		"env: {GOOS: windows}":                 "env.GOOS: is not supported by this version",
-		"env: {CGO_ENABLED: '1'}":              "env.CGO_ENABLED:",
+		"env: {GOOS: windows}":                 "env.GOOS: is not passed on; use build.platforms",
+		"env: {CGO_ENABLED: '1'}":              "env.CGO_ENABLED: is not passed on; use build.cgo",
 		"env: {GOTOOLCHAIN: path}":             "env.GOTOOLCHAIN:",
-		"env: {CC: ./evil}":                    "env.CC: is not passed on (allowed: CGO_ENABLED, GOAMD64",
+		"env: {CC: ./evil}":                    "env.CC: is not passed on (allowed: GOAMD64",
 		"env: {PATH: ./bin}":                   "env.PATH: is not passed on",
 		"flags: [-toolexec=./evil]":            `flags[0]: "-toolexec=./evil" is not passed on (allowed: -gcflags`,
 		"flags: [--toolexec=./evil]":           "is not passed on",
@@ -99,7 +118,7 @@ func TestValidateRefuses(t *testing.T) {
 }
 
 func TestAllProblemsAreSaidAtOnce(t *testing.T) {
-	cfg := build.Config{Base: "x", User: "x", Workdir: "x"}
+	cfg := build.Config{Base: "X", User: "x", Workdir: "x"}
 	err := cfg.Validate()
 	for _, key := range []string{"base:", "user:", "workdir:"} {
 		if !strings.Contains(err.Error(), key) {

@@ -1,13 +1,13 @@
 package build
 
 import (
-	"encoding/binary"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // goodProgram compiles the smallest program there is.
@@ -39,8 +39,6 @@ func TestCheckProgram(t *testing.T) {
 		copy(changed[offset:], value)
 		return changed
 	}
-	// The first program header, which is PT_PHDR, becomes PT_INTERP.
-	headers := int(binary.LittleEndian.Uint64(good[32:]))
 	for name, c := range map[string]struct {
 		data []byte
 		want string
@@ -48,7 +46,6 @@ func TestCheckProgram(t *testing.T) {
 		"good":        {good, ""},
 		"arm64":       {at(18, 183, 0), "not for linux/amd64"},
 		"object file": {at(16, 1, 0), "cannot be executed"},
-		"dynamic":     {at(headers, 3, 0, 0, 0), "asks for the dynamic linker"},
 		"script":      {[]byte("#!/bin/sh\nexit 0\n"), "not an ELF program"},
 		"empty":       {nil, errTruncated.Error()},
 		"cut late":    {good[:len(good)-1], errTruncated.Error()},
@@ -59,30 +56,19 @@ func TestCheckProgram(t *testing.T) {
 		if err := os.WriteFile(path, c.data, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		err := checkProgram(path)
+		err := check(t, path)
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
-	if err := checkProgram(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no file: %v", err)
-	}
 }
 
-func TestCheckProgramKnowsADynamicOne(t *testing.T) {
-	compiler, err := exec.LookPath("cc")
+func check(t *testing.T, path string) error {
+	t.Helper()
+	f, err := os.Open(path)
 	if err != nil {
-		t.Skip("no C compiler on this machine")
-	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "m.c"), []byte("int main(void) { return 0; }\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "m")
-	if out, err := exec.Command(compiler, "-o", path, filepath.Join(dir, "m.c")).CombinedOutput(); err != nil {
-		t.Skipf("cc: %v\n%s", err, out)
-	}
-	if err := checkProgram(path); err == nil || !strings.Contains(err.Error(), "ld-linux") && !strings.Contains(err.Error(), "linux/amd64") {
-		t.Errorf("got %v", err)
-	}
+	defer f.Close()
+	return checkProgram(f, v1.Platform{OS: "linux", Architecture: "amd64"})
 }

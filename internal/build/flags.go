@@ -27,8 +27,7 @@ func linkerFlags() []string { return []string{"B", "X", "buildid", "compressdwar
 func buildVariables() map[string]*regexp.Regexp {
 	list := regexp.MustCompile(`^[^\x00\r\n]*$`)
 	return map[string]*regexp.Regexp{
-		"CGO_ENABLED": regexp.MustCompile(`^0$`),
-		"GOAMD64":     regexp.MustCompile(`^v[1-4]$`),
+		"GOAMD64": regexp.MustCompile(`^v[1-4]$`),
 		// "path" would let a file of the tree's author be found as a toolchain.
 		"GOTOOLCHAIN":  regexp.MustCompile(`^(local|auto|go1\.[0-9a-z.]+(\+auto)?)$`),
 		"GOEXPERIMENT": list, "GOFIPS140": list,
@@ -42,11 +41,13 @@ func validateBuildEnv(name, value string) error {
 	case name == "GOFLAGS":
 		return errors.New("is not passed on; use build.flags, build.tags and build.ldflags")
 	case name == "GOOS" || name == "GOARCH":
-		return errors.New("is not supported by this version: it builds for linux/amd64")
+		return errors.New("is not passed on; use build.platforms")
+	case name == "CGO_ENABLED":
+		return errors.New("is not passed on; use build.cgo")
 	case !found:
 		return fmt.Errorf("is not passed on (allowed: %s)", names(buildVariables()))
 	case !allowed.MatchString(value):
-		return fmt.Errorf("%q is not supported by this version (allowed: %s)", value, allowed)
+		return fmt.Errorf("%q is not a value for it (allowed: %s)", value, allowed)
 	}
 	return nil
 }

@@ -10,69 +10,127 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Image is a finished image. Its layers lie in the cache folder; nothing of it
-// has been sent anywhere.
+// Image is a finished image, of one platform or of several. Its layers lie in
+// the cache folder; nothing of it has been sent anywhere.
 type Image struct {
-	name     string
-	config   v1.Config
-	digest   v1.Hash
-	size     int64
-	image    v1.Image
-	progress func(Event)
+	name   string
+	digest v1.Hash
+	size   int64
+	parts  []Part
+	index  v1.ImageIndex // nil where there is one platform
 }
 
-// newImage puts layers together (OCI image-spec 1.1: config.md, manifest.md).
-func newImage(name string, cfg v1.Config, layers []namedLayer, progress func(Event)) (*Image, error) {
-	created := v1.Time{Time: time.Unix(0, 0).UTC()}
-	file := &v1.ConfigFile{
-		OS: "linux", Architecture: "amd64", Created: created,
-		Config: cfg, RootFS: v1.RootFS{Type: "layers"},
-	}
-	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
-	image, err := mutate.ConfigFile(image, file)
-	if err != nil {
-		return nil, fmt.Errorf("make image: %w", err)
-	}
-	for _, l := range layers {
-		image, err = mutate.Append(image, mutate.Addendum{
-			Layer: l.layer, History: v1.History{CreatedBy: "davit: " + l.name, Created: created},
-		})
+// Part is an image of one platform.
+type Part struct {
+	Platform v1.Platform
+	Image    v1.Image
+	Binaries []Binary
+}
+
+// Binary is a program of an image.
+type Binary struct {
+	Package string // import path
+	Path    string // in the image
+	File    string // in the cache, as long as nobody builds again
+	SHA256  string // hexadecimal
+}
+
+// newImage puts parts together (OCI image-spec 1.1: image-index.md).
+func newImage(name string, parts []Part, annotations map[string]string) (*Image, error) {
+	made := &Image{name: name, parts: parts}
+	for _, part := range parts {
+		manifest, err := part.Image.Manifest()
 		if err != nil {
 			return nil, fmt.Errorf("make image: %w", err)
 		}
+		made.size += manifest.Config.Size
+		for _, l := range manifest.Layers {
+			made.size += l.Size
+		}
 	}
-	made := &Image{name: name, config: cfg, image: image, progress: progress}
-	if made.digest, err = image.Digest(); err != nil {
+	var err error
+	if len(parts) == 1 {
+		if made.digest, err = parts[0].Image.Digest(); err != nil {
+			return nil, fmt.Errorf("make image: %w", err)
+		}
+		return made, nil
+	}
+	made.index = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, part := range parts {
+		made.index = mutate.AppendManifests(made.index, mutate.IndexAddendum{
+			Add: part.Image, Descriptor: v1.Descriptor{Platform: &part.Platform},
+		})
+	}
+	if len(annotations) > 0 {
+		annotated, ok := mutate.Annotations(made.index, annotations).(v1.ImageIndex)
+		if !ok {
+			return nil, fmt.Errorf("make image: annotations cannot be put on an index")
+		}
+		made.index = annotated
+	}
+	if made.digest, err = made.index.Digest(); err != nil {
 		return nil, fmt.Errorf("make image: %w", err)
-	}
-	manifest, err := image.Manifest()
-	if err != nil {
-		return nil, fmt.Errorf("make image: %w", err)
-	}
-	made.size = manifest.Config.Size
-	for _, l := range manifest.Layers {
-		made.size += l.Size
 	}
 	return made, nil
 }
 
-// Digest returns the digest of the image's manifest, "sha256:…".
+// part puts layers on a base (OCI image-spec 1.1: config.md, manifest.md). What
+// the base's own manifest is annotated with stays there.
+func (b *Builder) part(c compiled, on ground, layers []namedLayer) (Part, error) {
+	created := v1.Time{Time: time.Unix(0, 0).UTC()}
+	image := empty.Image
+	file := &v1.ConfigFile{RootFS: v1.RootFS{Type: "layers"}}
+	if on.image != nil {
+		image = on.image
+		based, err := on.image.ConfigFile()
+		if err != nil {
+			return Part{}, fmt.Errorf("read the base's configuration: %w", err)
+		}
+		file = based.DeepCopy()
+	}
+	file.OS, file.Architecture, file.Variant = c.platform.OS, c.platform.Architecture, c.platform.Variant
+	file.Created, file.Author, file.Container = created, "", ""
+	file.Config = b.config(file.Config, c)
+	image, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(image, types.OCIManifestSchema1), types.OCIConfigJSON), file)
+	if err != nil {
+		return Part{}, fmt.Errorf("make image: %w", err)
+	}
+	for _, l := range layers {
+		image, err = mutate.Append(image, mutate.Addendum{
+			Layer: l.Layer, History: v1.History{CreatedBy: "davit: " + l.name, Created: created},
+		})
+		if err != nil {
+			return Part{}, fmt.Errorf("make image: %w", err)
+		}
+	}
+	if len(b.cfg.Annotations) > 0 {
+		annotated, ok := mutate.Annotations(image, b.cfg.Annotations).(v1.Image)
+		if !ok {
+			return Part{}, fmt.Errorf("make image: annotations cannot be put on it")
+		}
+		image = annotated
+	}
+	part := Part{Platform: c.platform, Image: image}
+	for i, p := range c.programs {
+		part.Binaries = append(part.Binaries, Binary{Package: p.Main.Package, Path: b.pathOf(c.programs, i), File: p.Path, SHA256: p.Sum})
+	}
+	return part, nil
+}
+
+// Digest returns the digest of the image's manifest or index, "sha256:…".
 func (i *Image) Digest() string { return i.digest.String() }
 
 // Name returns the name of the program.
 func (i *Image) Name() string { return i.name }
 
 // Entrypoint returns the path of the program in the image.
-func (i *Image) Entrypoint() string { return i.config.Entrypoint[0] }
+func (i *Image) Entrypoint() string { return i.parts[0].Binaries[0].Path }
 
-// Size returns the bytes of configuration and compressed layers.
+// Size returns the bytes of configuration and compressed layers, of all platforms.
 func (i *Image) Size() int64 { return i.size }
 
-// V1 returns the image as go-containerregistry knows images.
-func (i *Image) V1() v1.Image { return i.image }
+// Parts returns the images of the platforms, in the order of the configuration.
+func (i *Image) Parts() []Part { return i.parts }
 
-func (i *Image) tell(e Event) {
-	if i.progress != nil {
-		i.progress(e)
-	}
-}
+// Index returns the index of the platforms' images, nil where there is one.
+func (i *Image) Index() v1.ImageIndex { return i.index }

@@ -3,6 +3,7 @@ package build_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -50,13 +51,19 @@ func builder(t *testing.T, cfg build.Config, opts build.Options) *build.Builder 
 	return b
 }
 
+// one builds the module in dir, whose only main package it is.
+func one(ctx context.Context, b *build.Builder, dir string) (*build.Image, error) {
+	load := func(ctx context.Context) (source.Tree, error) { return source.Load(ctx, dir) }
+	images, err := b.Build(ctx, dir, nil, false, load)
+	if err != nil {
+		return nil, err
+	}
+	return images[0], nil
+}
+
 func buildIn(t *testing.T, b *build.Builder, dir string) *build.Image {
 	t.Helper()
-	tree, err := source.Load(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := b.Build(t.Context(), tree)
+	image, err := one(t.Context(), b, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +79,7 @@ type file struct {
 // files reads an image back, as whoever unpacks it does.
 func files(t *testing.T, image *build.Image) map[string]file {
 	t.Helper()
-	unpacked := mutate.Extract(image.V1())
+	unpacked := mutate.Extract(image.Parts()[0].Image)
 	defer unpacked.Close()
 	all := map[string]file{}
 	for r := tar.NewReader(unpacked); ; {
@@ -112,7 +119,7 @@ func run(t *testing.T, image *build.Image, env ...string) map[string]any {
 			t.Fatal(err)
 		}
 	}
-	config, err := image.V1().ConfigFile()
+	config, err := image.Parts()[0].Image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +172,7 @@ func TestStaticHoldsWhatAProgramNeeds(t *testing.T) {
 func TestScratchHoldsTheProgramAlone(t *testing.T) {
 	cfg := build.DefaultConfig()
 	cfg.Base, cfg.Path = build.BaseScratch, "/bin/report"
+	cfg.Allow = []string{"no-timezones", "no-ca-roots"}
 	image := buildIn(t, builder(t, cfg, build.Options{}), module(t, "report", t.TempDir()))
 	if names := slices.Sorted(maps.Keys(files(t, image))); !slices.Equal(names, []string{"bin", "bin/report"}) {
 		t.Errorf("files %q", names)
@@ -185,11 +193,12 @@ func TestImageSaysWhatWasConfigured(t *testing.T) {
 	cfg.Expose = []string{"8080", "53/udp"}
 	cfg.Labels = map[string]string{"team": "orders"}
 	cfg.User = "nonroot"
+	cfg.Allow = []string{"low-port"}
 	image := buildIn(t, builder(t, cfg, build.Options{}), module(t, "hello", t.TempDir()))
-	if err := validate.Image(image.V1()); err != nil {
+	if err := validate.Image(image.Parts()[0].Image); err != nil {
 		t.Error(err)
 	}
-	raw, err := image.V1().RawConfigFile()
+	raw, err := image.Parts()[0].Image.RawConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +214,7 @@ func TestImageSaysWhatWasConfigured(t *testing.T) {
 	if got["created"] != "1970-01-01T00:00:00Z" || got["os"] != "linux" || got["architecture"] != "amd64" {
 		t.Errorf("%s", raw)
 	}
-	manifest, err := image.V1().Manifest()
+	manifest, err := image.Parts()[0].Image.Manifest()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +299,7 @@ func TestNothingOfThisMachineIsInTheImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := image.V1().RawConfigFile()
+	config, err := image.Parts()[0].Image.RawConfigFile()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,11 +49,15 @@ type command struct {
 
 // options are the flags of all commands; each command binds those it has.
 type options struct {
-	data, format, repo, layout, listen, edge, staging, release  string
-	json, fix, diff, unsafe, push, skipTests, supersede, detach bool
-	follow, keep, tether, accept, all                           bool
-	tail                                                        int
-	failOn                                                      string
+	data, format, listen, edge, staging, release          string
+	json, fix, diff, unsafe, skipTests, supersede, detach bool
+	follow, keep, tether, accept, all                     bool
+	tail                                                  int
+	failOn                                                string
+	build                                                 buildOptions
+	key                                                   string
+	files                                                 []string
+	update, recursive                                     bool
 }
 
 // call is a command being run.
@@ -67,7 +71,9 @@ type call struct {
 // commands lists all of them, in the order of the way.
 func commands() []command {
 	return []command{
-		initCommand(), checkCommand(), buildCommand(), shipCommand(),
+		initCommand(), checkCommand(),
+		buildCommand(), lockCommand(), resolveCommand(), reproduceCommand(), keyCommand(),
+		shipCommand(),
 		serveCommand(), downCommand(),
 		statusCommand(), releasesCommand(), showCommand(), logsCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),

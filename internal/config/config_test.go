@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/verify"
 	"github.com/davit-dev/davit/internal/x/quantity"
@@ -91,7 +92,7 @@ check:
 `)
 	want := config.Default(module)
 	want.Name, want.Hosts = "shop", []string{"shop.localhost"}
-	want.Build.Main, want.Build.Base, want.Build.Tags = "./cmd/shop", "scratch", []string{"netgo"}
+	want.Build.Main, want.Build.Base, want.Build.Tags = build.List{"./cmd/shop"}, "scratch", []string{"netgo"}
 	want.Build.Env = map[string]string{"GOAMD64": "v3"}
 	want.Run.Port, want.Run.Args, want.Run.Drain = 9000, []string{}, 0
 	want.Run.Env = map[string]string{"A": "1.10", "B": "yes", "C": "0x1F", "D": "", "E": "2026-01-02"}
@@ -126,7 +127,7 @@ func TestErrorsNameThePlace(t *testing.T) {
 		"run:\n  replicas: 2":                   `2:3: run.replicas is not supported by this version`,
 		"targets: {here: {driver: process}}":    `1:1: targets is not supported by this version`,
 		"release:\n  tolerance: {latency: 10%}": `2:15: release.tolerance.latency is not supported by this version`,
-		"build: {cgo: true}":                    `1:9: build.cgo is not supported by this version`,
+		"build: {cgo: true}":                    `1:14: build.cgo: static has no C library; name a base that has one, such as gcr.io/distroless/base-debian12`,
 		"name: a\nrun: {}\nname: b":             `3:1: name is there twice, first in line 1`,
 		"run:\n  env:\n    A: 1\n    A: 2":      `4:5: run.env.A is there twice, first in line 3`,
 		"run:\n  port: abc":                     `2:9: run.port must be a whole number, not "abc"`,

@@ -79,7 +79,6 @@ func keys(t reflect.Type, path string) []string {
 // does not.
 func unsupported(path string) bool {
 	return slices.Contains([]string{
-		"build.platforms", "build.cgo", "build.files", "build.prober",
 		"run.secrets", "run.volumes", "run.replicas", "run.memory", "run.cpu",
 		"verify.openapi", "verify.vulnerabilities",
 		"release.tolerance.latency", "release.affinity",

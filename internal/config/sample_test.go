@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/config"
 )
 
@@ -95,7 +96,7 @@ func TestTheSampleNamesTheMainPackage(t *testing.T) {
 	for _, main := range []string{"cmd/orders", ".", "cmd/a b: #c", "cmd/'x'"} {
 		sample := config.Sample(config.SampleData{Module: module, Main: main})
 		want := config.Default(module)
-		want.Build.Main = main
+		want.Build.Main = build.List{main}
 		if got := parse(t, sample); !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v\n%s", main, got, sample)
 		}

@@ -88,3 +88,19 @@ func output(cmd *exec.Cmd) ([]byte, error) {
 	}
 	return stdout.Bytes(), err
 }
+
+// Toolchain returns the version of Go that builds the module in dir, such as
+// "go1.26.8": that of the machine, or the one that go.mod asks for.
+func Toolchain(ctx context.Context, dir string) (string, error) {
+	env, err := GoEnv(ctx)
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.CommandContext(ctx, "go", "env", "GOVERSION")
+	cmd.Dir, cmd.Env = dir, env
+	out, err := output(cmd)
+	if err != nil {
+		return "", fmt.Errorf("ask go for its version: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}

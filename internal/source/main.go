@@ -23,6 +23,51 @@ type Main struct {
 	Name    string // what go build would call the binary
 }
 
+// Select picks the main packages to build. wanted are folders, import paths or
+// patterns such as ./... and ./cmd/...; none are the module's only main package.
+// Errors are of type *Error.
+func (t Tree) Select(wanted []string) ([]Main, error) {
+	if len(wanted) == 0 {
+		wanted = []string{""}
+	}
+	var mains []Main
+	for _, want := range wanted {
+		matched, err := t.match(want)
+		if err != nil {
+			return nil, err
+		}
+		for _, main := range matched {
+			if !slices.Contains(mains, main) {
+				mains = append(mains, main)
+			}
+		}
+	}
+	return mains, nil
+}
+
+// match returns the main packages that one of Select's words means.
+func (t Tree) match(want string) ([]Main, error) {
+	prefix, isPattern := strings.CutSuffix(want, "...")
+	if !isPattern {
+		main, err := t.Main(want)
+		return []Main{main}, err
+	}
+	folder := path.Clean(strings.TrimSuffix(prefix, "/"))
+	var mains []Main
+	for _, main := range t.Mains {
+		for _, name := range []string{main.Dir, main.Package} {
+			if folder == "." || name == folder || strings.HasPrefix(name, folder+"/") {
+				mains = append(mains, main)
+				break
+			}
+		}
+	}
+	if len(mains) == 0 {
+		return nil, &Error{Message: fmt.Sprintf("no main package matches %s", want), Hint: "the main packages are " + t.mainDirs()}
+	}
+	return mains, nil
+}
+
 // Main picks the main package to build. want is a folder of the module
 // ("cmd/orders", "./cmd/orders", ".") or an import path; empty, it is the
 // module's only main package. Errors are of type *Error.

@@ -46,14 +46,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Load reads the module that dir belongs to: the go.mod in dir or the nearest
 // one above. Errors that a person can mend are of type *Error.
 func Load(ctx context.Context, dir string) (Tree, error) {
-	root, err := moduleRoot(dir)
+	tree, err := Find(dir)
 	if err != nil {
 		return Tree{}, err
 	}
-	tree, err := readModule(root)
-	if err != nil {
-		return Tree{}, err
-	}
+	root := tree.Dir
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		var err error
@@ -69,6 +66,17 @@ func Load(ctx context.Context, dir string) (Tree, error) {
 		return Tree{}, err
 	}
 	return tree, nil
+}
+
+// Find reads of the module that dir belongs to what its go.mod says, without
+// starting a process: the tree has neither main packages nor a revision nor a
+// digest. Errors that a person can mend are of type *Error.
+func Find(dir string) (Tree, error) {
+	root, err := moduleRoot(dir)
+	if err != nil {
+		return Tree{}, err
+	}
+	return readModule(root)
 }
 
 // moduleRoot finds the folder of the go.mod that dir belongs to.

@@ -1,0 +1,173 @@
+// Package prober turns the source of a tiny program, which is part of davit, into
+// that program for the platform of an image: it answers health checks and waits
+// for other services, where images have no shell to do so.
+//
+// Its invariant: the same davit and toolchain make the same bytes anywhere. It
+// must import no stage.
+package prober
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/davit-dev/davit/internal/build/layer"
+	"github.com/davit-dev/davit/internal/x/atomicfile"
+)
+
+//go:embed program/answer.go program/main.go program/options.go program/target.go
+var program embed.FS
+
+// goMod asks for a version that every toolchain has, so that none is downloaded.
+const goMod = "module davit.invalid/prober\n\ngo 1.21\n"
+
+// Build returns the file of the program, which lies in the cache folder. env is
+// the environment of the go command, with GOOS, GOARCH and the like for the
+// platform. When the program is there already no process is started. Calls at
+// the same time, of several processes too, do not disturb each other. What was
+// not asked for in layer.UnusedAfter is removed from the folder.
+func Build(ctx context.Context, cache string, env []string) (string, error) {
+	sources, err := read()
+	if err != nil {
+		return "", fmt.Errorf("read the prober's source: %w", err)
+	}
+	target := filepath.Join(cache, key(sources, env))
+	now := time.Now()
+	if os.Chtimes(target, now, now) == nil { // it is there, and in use
+		return target, nil
+	}
+	if _, err := os.Stat(target); err == nil {
+		return target, nil
+	}
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return "", fmt.Errorf("make the prober: %w", err)
+	}
+	layer.Sweep(cache, now.Add(-layer.UnusedAfter))
+	if err := makeProgram(ctx, target, sources, env); err != nil {
+		return "", fmt.Errorf("make the prober: %w", err)
+	}
+	return target, nil
+}
+
+// file is one of the program's source.
+type file struct {
+	name string
+	data []byte
+}
+
+func read() ([]file, error) {
+	sources := []file{{name: "go.mod", data: []byte(goMod)}}
+	entries, err := program.ReadDir("program") // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		data, err := program.ReadFile("program/" + e.Name())
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, file{name: e.Name(), data: data})
+	}
+	return sources, nil
+}
+
+// key names the program by all that decides its bytes.
+func key(sources []file, env []string) string {
+	sum := sha256.New()
+	for _, f := range sources {
+		fmt.Fprintf(sum, "%s %d\n%s", f.name, len(f.data), f.data)
+	}
+	for _, name := range settings() {
+		fmt.Fprintf(sum, "%s=%s\n", name, valueOf(env, name))
+	}
+	fmt.Fprintln(sum, toolchain())
+	return "prober-" + hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// settings are the variables of the go command that decide what it makes of the
+// same source (go help environment).
+func settings() []string {
+	return []string{
+		"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64",
+		"GODEBUG", "GOENV", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOROOT", "GOTOOLCHAIN",
+	}
+}
+
+// valueOf returns what holds in an environment: the last.
+func valueOf(env []string, name string) string {
+	found := ""
+	for _, pair := range env {
+		if key, value, ok := strings.Cut(pair, "="); ok && key == name {
+			found = value
+		}
+	}
+	return found
+}
+
+// toolchain says which go command is on PATH: the release that it belongs to, or
+// which file it is.
+func toolchain() string {
+	path, err := exec.LookPath("go")
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if version, err := os.ReadFile(filepath.Join(filepath.Dir(path), "..", "VERSION")); err == nil {
+		return string(version)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return path
+	}
+	return fmt.Sprintln(path, info.Size(), info.ModTime().UnixNano())
+}
+
+func makeProgram(ctx context.Context, target string, sources []file, env []string) (err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(target), "build-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, f := range sources {
+		if err := os.WriteFile(filepath.Join(dir, f.name), f.data, 0o600); err != nil {
+			return err
+		}
+	}
+	if err := compile(ctx, dir, env); err != nil {
+		return err
+	}
+	made, err := os.ReadFile(filepath.Join(dir, "prober"))
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(target, made, 0o755)
+}
+
+// compile has the go command build what is in dir. It ends with ctx, and with it
+// the compilers that it started.
+func compile(ctx context.Context, dir string, env []string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", "prober", ".")
+	cmd.Dir, cmd.Env = dir, append(env[:len(env):len(env)], "CGO_ENABLED=0", "GOWORK=off", "PWD="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
+	cmd.WaitDelay = 5 * time.Second
+	output, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return fmt.Errorf("go build: %w: %s", err, strings.TrimSpace(string(output)))
+	}
+	return nil
+}
