@@ -168,17 +168,34 @@ type Load func(context.Context) (source.Tree, error)
 
 func (b *Builder) compileTree(ctx context.Context, places []place, root string, wanted []string, load Load) ([]compiled, error) {
 	defer b.took("compile")()
-	guessed := source.Tree{Dir: root, Mains: places[0].lastMains(wanted)}
-	ahead := make(chan result, 1)
-	if len(guessed.Mains) > 0 {
-		go func() { ahead <- b.compilePlatforms(ctx, places, guessed, wanted) }()
-	}
-	tree, err := load(ctx)
-	if len(guessed.Mains) > 0 {
-		if made := <-ahead; err == nil && slices.Equal(tree.Mains, guessed.Mains) {
-			return made.compiled, made.err
+	last := source.Tree{Dir: root, Mains: places[0].lastMains(wanted)}
+	named := !(request{wanted: wanted}).lookedUp()
+	switch {
+	case len(last.Mains) == 0:
+		return b.compileLoaded(ctx, places, wanted, load)
+	case named:
+		// The rest of the module makes no difference, unless it does not build.
+		if made := b.compilePlatforms(ctx, places, last, wanted); made.err == nil {
+			return made.compiled, nil
 		}
+		return b.compileLoaded(ctx, places, wanted, load)
 	}
+	ahead := make(chan result, 1)
+	go func() { ahead <- b.compilePlatforms(ctx, places, last, wanted) }()
+	tree, err := load(ctx)
+	made := <-ahead
+	switch {
+	case err != nil:
+		return nil, err
+	case slices.Equal(tree.Mains, last.Mains):
+		return made.compiled, made.err
+	}
+	made = b.compilePlatforms(ctx, places, tree, wanted)
+	return made.compiled, made.err
+}
+
+func (b *Builder) compileLoaded(ctx context.Context, places []place, wanted []string, load Load) ([]compiled, error) {
+	tree, err := load(ctx)
 	if err != nil {
 		return nil, err
 	}

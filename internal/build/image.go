@@ -32,8 +32,10 @@ type Binary struct {
 	Package string // import path
 	Path    string // in the image
 	File    string // in the cache, as long as nobody builds again
-	SHA256  string // hexadecimal
 }
+
+// SHA256 reads the program and returns the sum of its content in hexadecimal.
+func (b Binary) SHA256() (string, error) { return program{Path: b.File}.sha256() }
 
 // newImage puts parts together (OCI image-spec 1.1: image-index.md).
 func newImage(name string, parts []Part, annotations map[string]string) (*Image, error) {
@@ -112,7 +114,7 @@ func (b *Builder) part(c compiled, on ground, layers []namedLayer) (Part, error)
 	}
 	part := Part{Platform: c.platform, Image: image}
 	for i, p := range c.programs {
-		part.Binaries = append(part.Binaries, Binary{Package: p.Main.Package, Path: b.pathOf(c.programs, i), File: p.Path, SHA256: p.Sum})
+		part.Binaries = append(part.Binaries, Binary{Package: p.Main.Package, Path: b.pathOf(c.programs, i), File: p.Path})
 	}
 	return part, nil
 }

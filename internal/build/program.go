@@ -21,7 +21,7 @@ type program struct {
 	Main source.Main `json:"main"`
 	Path string      `json:"path"` // of the file
 	Size int64       `json:"size"` // bytes
-	Sum  string      `json:"sum"`  // SHA-256 of the content in hexadecimal
+	Sum  string      `json:"sum"`  // of the content
 	// What tells that the file is still the one that was looked at.
 	Inode    uint64 `json:"inode"`
 	Modified int64  `json:"modified"` // ns since 1970
@@ -37,18 +37,55 @@ func openProgram(main source.Main, path string, p v1.Platform) (program, error) 
 	if err := checkProgram(f, p); err != nil {
 		return program{}, err
 	}
-	made := program{Main: main, Path: path}
-	sum := sha256.New()
-	if made.Size, err = io.Copy(sum, f); err != nil {
-		return program{}, fmt.Errorf("read program: %w", err)
-	}
-	made.Sum = hex.EncodeToString(sum.Sum(nil))
 	info, err := f.Stat()
 	if err != nil {
 		return program{}, fmt.Errorf("look at program: %w", err)
 	}
+	made := program{Main: main, Path: path, Size: info.Size()}
 	made.Inode, made.Modified = identity(info)
-	return made, nil
+	if made.Sum = buildID(f); made.Sum != "" {
+		return made, nil
+	}
+	made.Sum, err = made.sha256()
+	return made, err
+}
+
+// buildID returns what the go command calls a program by: among others, a sum of
+// its content ("go help buildid"), "" where there is none. Reading it spares
+// reading the program.
+func buildID(f *os.File) string {
+	program, err := elf.NewFile(f)
+	if err != nil {
+		return ""
+	}
+	section := program.Section(".note.go.buildid")
+	if section == nil {
+		return ""
+	}
+	note, err := section.Data()
+	const header = 16 // sizes, type and the name "Go\x00\x00" (elf(5), "Notes")
+	if err != nil || len(note) <= header {
+		return ""
+	}
+	id := trimZero(note[header:])
+	if actions := strings.Count(id, "/"); actions != 3 {
+		return "" // -ldflags=-buildid= chose another
+	}
+	return "go build id " + id
+}
+
+// sha256 reads the whole program.
+func (p program) sha256() (string, error) {
+	f, err := os.Open(p.Path)
+	if err != nil {
+		return "", fmt.Errorf("open program: %w", err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return "", fmt.Errorf("read program: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // untouched says whether the file is the one that openProgram saw.

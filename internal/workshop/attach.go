@@ -229,8 +229,12 @@ func (b *bench) facts(ctx context.Context, m *made) (sbom.Facts, error) {
 			if err != nil {
 				return sbom.Facts{}, fmt.Errorf("read what %s is made of: %w", filepath.Base(binary.File), err)
 			}
+			sum, err := binary.SHA256()
+			if err != nil {
+				return sbom.Facts{}, err
+			}
 			facts.Toolchain = info.GoVersion
-			facts.Binaries = append(facts.Binaries, sbom.Binary{Path: binary.Path, SHA256: binary.SHA256, Info: info})
+			facts.Binaries = append(facts.Binaries, sbom.Binary{Path: binary.Path, SHA256: sum, Info: info})
 		}
 	}
 	return facts, b.addBase(ctx, m, &facts)

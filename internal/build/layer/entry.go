@@ -23,8 +23,8 @@ type Entry struct {
 	// Capabilities is the value of a file's attribute security.capability
 	// (capabilities(7)), nil for none.
 	Capabilities []byte
-	// Sum is the SHA-256 of the content in hexadecimal where it is known. Who sets
-	// it wrongly gets a layer that is kept under the name of another.
+	// Sum stands for the content where something does, so that it need not be read
+	// to see whether the layer is there: the same for the same content alone.
 	Sum  string
 	Open func() (io.ReadCloser, error) // nil for what has no content
 }

@@ -58,7 +58,11 @@ func (p Pusher) Push(ctx context.Context, img Image, refs ...Reference) error {
 	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	s := sender{client: client, retry: retry, meter: &meter{total: all.size() * int64(len(places)), tell: p.Progress}}
+	look, err := remote.NewPuller(p.auth(), remote.WithUserAgent("davit"), remote.WithTransport(retry))
+	if err != nil {
+		return fmt.Errorf("push: %w", err)
+	}
+	s := sender{client: client, look: look, retry: retry, meter: &meter{total: all.size() * int64(len(places)), tell: p.Progress}}
 	for i, to := range places {
 		if err := s.send(ctx, all, to, places[:i]); err != nil {
 			return fmt.Errorf("push %s: %w", to.ref, explain(to.ref, err))
@@ -111,11 +115,32 @@ func (p Pusher) places(refs []Reference, digest string) ([]place, error) {
 // sender sends one image.
 type sender struct {
 	client *remote.Pusher
+	look   *remote.Puller
 	retry  *retrier
 	meter  *meter
 }
 
 func (s sender) send(ctx context.Context, all *contents, to place, sent []place) error {
+	root := all.root()
+	// A registry has all that a manifest names before it takes the manifest.
+	if found, err := s.look.Head(ctx, to.repository.Digest(root.digest.String())); err != nil || found.Digest != root.digest {
+		if err := s.sendParts(ctx, all, to, sent); err != nil {
+			return err
+		}
+	} else {
+		s.meter.add(all.size() - root.size)
+	}
+	for _, called := range to.names {
+		if err := s.put(ctx, root, called); err != nil {
+			return err
+		}
+	}
+	s.meter.add(root.size)
+	return nil
+}
+
+// sendParts sends all but what the image is known by.
+func (s sender) sendParts(ctx context.Context, all *contents, to place, sent []place) error {
 	group, uploading := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, o := range all.blobs {
@@ -124,19 +149,12 @@ func (s sender) send(ctx context.Context, all *contents, to place, sent []place)
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	root := all.root()
 	for _, m := range all.manifests[:len(all.manifests)-1] {
 		if err := s.put(ctx, m, to.repository.Digest(m.digest.String())); err != nil {
 			return err
 		}
 		s.meter.add(m.size)
 	}
-	for _, called := range to.names {
-		if err := s.put(ctx, root, called); err != nil {
-			return err
-		}
-	}
-	s.meter.add(root.size)
 	return nil
 }
 
