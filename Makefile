@@ -4,7 +4,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build test lint fmt fuzz golden e2e docs deps verify clean
+.PHONY: build test lint fmt fuzz golden e2e bench-build docs deps verify clean
 
 build: ## the one binary, into bin/
 	$(GO) build -trimpath -o bin/davit ./cmd/davit
@@ -34,11 +34,16 @@ golden: ## write expected outputs anew; look at the diff before committing it
 e2e: ## the real binary against real servers and clients
 	$(GO) test -count=1 -timeout 20m ./e2e/...
 
+ROUNDS ?= 5
+bench-build: ## davit build beside go build and ko: a table of ratios; takes about 20 minutes
+	$(GO) run ./bench/build -rounds $(ROUNDS)
+
 deps: ## the list of packages in the binary
 	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt
 
-docs: ## the index and examples in docs/checks.md
+docs: ## the index and examples in docs/checks.md, and the schema of davit.yaml
 	$(GO) test ./internal/check -run Docs -update
+	$(GO) test ./internal/config -run Schema -update
 
 verify: lint test e2e ## everything that CI wants
 

@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	},
 	"internal/workshop": {
 		"internal/build", "internal/build/attest", "internal/build/base", "internal/build/explain", "internal/build/ko",
-		"internal/build/prober", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
+		"internal/build/layer", "internal/build/prober", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
 	},
 	"bench/build":               {"examples", "internal/build/base", "internal/build/layer", "internal/registry"},
 	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},

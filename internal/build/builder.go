@@ -48,6 +48,8 @@ type Options struct {
 	// Toolchain is the exact one to build with, such as "go1.26.8"; "" is that of
 	// the machine and of go.mod.
 	Toolchain string
+	// Extra are files beside those of the configuration.
+	Extra []layer.Entry
 	// Prober returns the file of the prober for a platform, and Probe is what it
 	// does. They are needed when the configuration asks for it.
 	Prober func(v1.Platform) (string, error)

@@ -155,14 +155,14 @@ func (b *Builder) withWorkdir(entries, below []layer.Entry) []layer.Entry {
 // can be executed or not. Links are not followed out of the tree.
 func (b *Builder) files(dir string) ([]layer.Entry, error) {
 	if len(b.cfg.Files) == 0 {
-		return nil, nil
+		return b.opts.Extra, nil
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("build.files: %w", err)
 	}
 	defer func() { _ = root.Close() }() // it was only read
-	var entries []layer.Entry
+	entries := slices.Clone(b.opts.Extra)
 	for from, to := range b.cfg.Files {
 		err := fs.WalkDir(root.FS(), path.Clean(from), func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {

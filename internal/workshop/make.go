@@ -14,6 +14,7 @@ import (
 
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/build/ko"
+	"github.com/davit-dev/davit/internal/build/layer"
 	"github.com/davit-dev/davit/internal/build/prober"
 	"github.com/davit-dev/davit/internal/source"
 )
@@ -39,7 +40,7 @@ func (b *bench) make(ctx context.Context) ([]made, error) {
 	if len(wanted) == 0 {
 		wanted = cfg.Main
 	}
-	all, err := b.build(ctx, cfg, wanted, b.each)
+	all, err := b.build(ctx, job{config: cfg, wanted: wanted, each: b.each})
 	if err != nil {
 		return nil, err
 	}
@@ -100,24 +101,32 @@ func (b *bench) gitLabels(ctx context.Context) (map[string]string, error) {
 	return map[string]string{"org.opencontainers.image.revision": revision}, nil
 }
 
-// build has the images of a configuration built, again or anew.
-func (b *bench) build(ctx context.Context, cfg build.Config, wanted []string, each bool) ([]made, error) {
-	debug := cfg
+// job is what a builder is to make.
+type job struct {
+	config build.Config
+	wanted []string      // main packages
+	each   bool          // an image for each of them
+	extra  []layer.Entry // files beside the programs
+}
+
+// build has the images of a job built, again or anew.
+func (b *bench) build(ctx context.Context, j job) ([]made, error) {
+	debug := j
 	if b.order.DebugInfo {
-		cfg.Ldflags = append(slices.Clone(cfg.Ldflags), "-s", "-w")
+		j.config.Ldflags = append(slices.Clone(j.config.Ldflags), "-s", "-w")
 	}
-	images, err := b.images(ctx, cfg, wanted, each)
+	images, err := b.images(ctx, j)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]made, len(images))
 	for i, image := range images {
-		all[i] = made{image: image, config: cfg}
+		all[i] = made{image: image, config: j.config}
 	}
 	if !b.order.DebugInfo {
 		return all, nil
 	}
-	whole, err := b.images(ctx, debug, wanted, each)
+	whole, err := b.images(ctx, debug)
 	if err != nil {
 		return nil, err
 	}
@@ -127,20 +136,21 @@ func (b *bench) build(ctx context.Context, cfg build.Config, wanted []string, ea
 	return all, nil
 }
 
-func (b *bench) images(ctx context.Context, cfg build.Config, wanted []string, each bool) ([]*build.Image, error) {
+func (b *bench) images(ctx context.Context, j job) ([]*build.Image, error) {
 	options, err := b.options(ctx)
 	if err != nil {
 		return nil, err
 	}
-	builder, err := build.New(cfg, options)
+	options.Extra = j.extra
+	builder, err := build.New(j.config, options)
 	if err != nil {
 		return nil, err
 	}
-	images, _, err := builder.Again(ctx, b.module.Dir, wanted, each)
+	images, _, err := builder.Again(ctx, b.module.Dir, j.wanted, j.each)
 	if err != nil || images != nil {
 		return images, err
 	}
-	return builder.Build(ctx, b.module.Dir, wanted, each, b.tree)
+	return builder.Build(ctx, b.module.Dir, j.wanted, j.each, b.tree)
 }
 
 func (b *bench) options(ctx context.Context) (build.Options, error) {
@@ -218,7 +228,14 @@ func (b *bench) makeLikeKo(ctx context.Context) ([]made, error) {
 		if err != nil {
 			return nil, err
 		}
-		one, err := b.build(ctx, cfg, []string{main.Dir}, true)
+		data, err := ko.Kodata(filepath.Join(b.module.Dir, filepath.FromSlash(main.Dir)))
+		if err != nil {
+			return nil, err
+		}
+		if len(data) > 0 {
+			cfg.ImageEnv = merged(cfg.ImageEnv, map[string]string{ko.DataVariable: ko.DataPath})
+		}
+		one, err := b.build(ctx, job{config: cfg, wanted: []string{main.Dir}, each: true, extra: data})
 		if err != nil {
 			return nil, err
 		}

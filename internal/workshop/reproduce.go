@@ -16,6 +16,7 @@ import (
 	"github.com/davit-dev/davit/internal/build/attest"
 	"github.com/davit-dev/davit/internal/build/base"
 	"github.com/davit-dev/davit/internal/build/explain"
+	"github.com/davit-dev/davit/internal/build/ko"
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/source"
 )
@@ -127,6 +128,9 @@ func rebuild(ctx context.Context, tree source.Tree, recipe attest.Recipe, progre
 	if err := json.Unmarshal(recipe.Parameters, &asked); err != nil {
 		return nil, fmt.Errorf("read the parameters of the build: %w", err)
 	}
+	if len(asked.Mains) == 0 {
+		return nil, errors.New("read the parameters of the build: they name no main package")
+	}
 	settings, err := config.Load(tree.Dir, tree.Module)
 	if err != nil {
 		return nil, err
@@ -149,7 +153,17 @@ func rebuild(ctx context.Context, tree source.Tree, recipe attest.Recipe, progre
 	if b.bases, err = newBases(lock, progress); err != nil {
 		return nil, err
 	}
-	images, err := b.images(ctx, asked.Config, asked.Mains, false)
+	j := job{config: asked.Config, wanted: asked.Mains}
+	if asked.ImageEnv[ko.DataVariable] == ko.DataPath {
+		main, err := tree.Main(asked.Mains[0])
+		if err != nil {
+			return nil, err
+		}
+		if j.extra, err = ko.Kodata(filepath.Join(tree.Dir, filepath.FromSlash(main.Dir))); err != nil {
+			return nil, err
+		}
+	}
+	images, err := b.images(ctx, j)
 	if err != nil {
 		return nil, err
 	}

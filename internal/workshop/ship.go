@@ -32,7 +32,7 @@ func Image(ctx context.Context, tree source.Tree, settings config.Config, progre
 	if err != nil {
 		return nil, err
 	}
-	images, err := b.images(ctx, cfg, cfg.Main, false)
+	images, err := b.images(ctx, job{config: cfg, wanted: cfg.Main})
 	if err != nil {
 		return nil, err
 	}

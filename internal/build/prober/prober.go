@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -158,7 +159,7 @@ func makeProgram(ctx context.Context, target string, sources []file, env []strin
 // the compilers that it started.
 func compile(ctx context.Context, dir string, env []string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", "prober", ".")
-	cmd.Dir, cmd.Env = dir, append(env[:len(env):len(env)], "CGO_ENABLED=0", "GOWORK=off", "PWD="+dir)
+	cmd.Dir, cmd.Env = dir, append(slices.Clip(env), "CGO_ENABLED=0", "GOWORK=off", "PWD="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 5 * time.Second

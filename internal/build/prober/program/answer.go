@@ -95,10 +95,15 @@ func parseStatusLine(line string) (found answer, ok bool) {
 		}
 	}
 	status, err := strconv.Atoi(digits)
-	if err != nil || version != "HTTP/1.1" && version != "HTTP/1.0" || len(digits) != 3 || status < 100 {
+	if err != nil || !isHTTP1(version) || len(digits) != 3 || status < 100 {
 		return answer{}, false
 	}
 	return answer{status: status, text: strings.Trim(shortened(rest), `"`)}, true
+}
+
+func isHTTP1(version string) bool {
+	minor := strings.TrimPrefix(version, "HTTP/1.")
+	return minor != version && len(minor) == 1 && minor[0] >= '0' && minor[0] <= '9'
 }
 
 // shortened is for messages, which are one line of what can be read.

@@ -23,7 +23,7 @@ import (
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {
-		os.Stderr.WriteString("davit-prober: " + err.Error() + "\n")
+		_, _ = os.Stderr.WriteString("davit-prober: " + err.Error() + "\n")
 		os.Exit(1) // Docker keeps the others to itself
 	}
 }

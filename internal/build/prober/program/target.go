@@ -47,7 +47,7 @@ func parseTarget(text string) (target, error) {
 	case err != nil:
 		return refuse("names no port")
 	}
-	if host == "" || port == "" {
+	if host == "" || port == "" || strings.ContainsAny(host, "[]") {
 		return refuse("names no host or no port")
 	}
 	t.address = net.JoinHostPort(host, port)
@@ -62,7 +62,7 @@ func (t target) ask(timeout time.Duration, good func(status int) bool) error {
 	deadline := time.Now().Add(timeout)
 	conn, err := net.DialTimeout("tcp", t.address, max(timeout, 1)) //nolint:noctx // it has its limit; a context would be no better one
 	if err != nil {
-		return bare(err)
+		return errors.New(t.address + ": " + bare(err).Error())
 	}
 	defer conn.Close()
 	if !t.http {
@@ -84,7 +84,7 @@ func (t target) ask(timeout time.Duration, good func(status int) bool) error {
 // bare leaves out the address that net puts before an error.
 func bare(err error) error {
 	var at *net.OpError
-	if !errors.As(err, &at) { //nolint:modernize // it is compiled by older toolchains too
+	if !errors.As(err, &at) {
 		return err
 	}
 	if at.Timeout() {
