@@ -35,13 +35,21 @@ var allowed = map[string][]string{
 	"internal/build/attest":         {"internal/build/sbom"},
 	"internal/build/explain":        {"internal/build/attest", "internal/build/sbom"},
 	"internal/build/ko":             {"internal/source", "internal/build/layer"},
+	"internal/build/recipe/gocmd":   {},
+	"internal/build/recipe/ignore":  {},
+	"internal/build/recipe/tree":    {"internal/build/layer", "internal/x/atomicfile"},
+	"internal/build/recipe/script":  {"internal/build/layer", "internal/build/recipe/gocmd", "internal/build/recipe/tree"},
+	"internal/build/recipe": {
+		"internal/source", "internal/build/layer", "internal/build/recipe/gocmd", "internal/build/recipe/ignore",
+		"internal/build/recipe/script", "internal/build/recipe/tree",
+	},
 	"internal/build": {
 		"internal/source", "internal/build/base", "internal/build/fingerprint", "internal/build/layer",
 		"internal/x/atomicfile", "internal/x/quantity",
 	},
 	"internal/workshop": {
 		"internal/build", "internal/build/attest", "internal/build/base", "internal/build/explain", "internal/build/ko",
-		"internal/build/layer", "internal/build/prober", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
+		"internal/build/layer", "internal/build/prober", "internal/build/recipe", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
 	},
 	"bench/build":               {"examples", "internal/build/base", "internal/build/layer", "internal/registry"},
 	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},
@@ -67,7 +75,7 @@ var allowed = map[string][]string{
 	},
 	"internal/cli": {
 		"internal/api", "internal/app", "internal/build", "internal/check", "internal/config",
-		"internal/build/ko", "internal/driver/process", "internal/release", "internal/source", "internal/workshop",
+		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/source", "internal/workshop",
 	},
 	"e2e": {"examples"},
 }

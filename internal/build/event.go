@@ -14,6 +14,7 @@ const (
 	Packed      Step = "packed"      // a layer; Subject is its content, Total its bytes
 	Reused      Step = "reused"      // a layer that was packed before
 	Unchanged   Step = "unchanged"   // a program whose inputs are those of the last time; nothing was started
+	Handed      Step = "handed over" // to another builder; Subject says why
 	Changed     Step = "changed"     // something that programs are made of; Subject says what
 	Took        Step = "took"        // Subject is a part of the way, Elapsed how long it took
 	Pushing     Step = "pushing"     // Subject is the reference; Done of Total bytes

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,7 +67,7 @@ func newImage(name string, parts []Part, annotations map[string]string) (*Image,
 	if len(annotations) > 0 {
 		annotated, ok := mutate.Annotations(made.index, annotations).(v1.ImageIndex)
 		if !ok {
-			return nil, fmt.Errorf("make image: annotations cannot be put on an index")
+			return nil, errors.New("make image: annotations cannot be put on an index")
 		}
 		made.index = annotated
 	}
@@ -79,7 +80,6 @@ func newImage(name string, parts []Part, annotations map[string]string) (*Image,
 // part puts layers on a base (OCI image-spec 1.1: config.md, manifest.md). What
 // the base's own manifest is annotated with stays there.
 func (b *Builder) part(c compiled, on ground, layers []namedLayer) (Part, error) {
-	created := v1.Time{Time: time.Unix(0, 0).UTC()}
 	image := empty.Image
 	file := &v1.ConfigFile{RootFS: v1.RootFS{Type: "layers"}}
 	if on.image != nil {
@@ -90,27 +90,10 @@ func (b *Builder) part(c compiled, on ground, layers []namedLayer) (Part, error)
 		}
 		file = based.DeepCopy()
 	}
-	file.OS, file.Architecture, file.Variant = c.platform.OS, c.platform.Architecture, c.platform.Variant
-	file.Created, file.Author, file.Container = created, "", ""
-	file.Config = b.config(file.Config, c)
-	image, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(image, types.OCIManifestSchema1), types.OCIConfigJSON), file)
+	file.Author, file.Config = "", b.config(file.Config, c)
+	image, err := b.finish(image, file, c.platform, layers)
 	if err != nil {
-		return Part{}, fmt.Errorf("make image: %w", err)
-	}
-	for _, l := range layers {
-		image, err = mutate.Append(image, mutate.Addendum{
-			Layer: l.Layer, History: v1.History{CreatedBy: "davit: " + l.name, Created: created},
-		})
-		if err != nil {
-			return Part{}, fmt.Errorf("make image: %w", err)
-		}
-	}
-	if len(b.cfg.Annotations) > 0 {
-		annotated, ok := mutate.Annotations(image, b.cfg.Annotations).(v1.Image)
-		if !ok {
-			return Part{}, fmt.Errorf("make image: annotations cannot be put on it")
-		}
-		image = annotated
+		return Part{}, err
 	}
 	part := Part{Platform: c.platform, Image: image}
 	for i, p := range c.programs {
@@ -119,14 +102,48 @@ func (b *Builder) part(c compiled, on ground, layers []namedLayer) (Part, error)
 	return part, nil
 }
 
+// finish puts layers and a configuration on an image. No time and no trace of
+// whoever made the base is in it.
+func (b *Builder) finish(image v1.Image, file *v1.ConfigFile, p v1.Platform, layers []namedLayer) (v1.Image, error) {
+	created := v1.Time{Time: time.Unix(0, 0).UTC()}
+	file.OS, file.Architecture, file.Variant = p.OS, p.Architecture, p.Variant
+	file.Created, file.Container = created, ""
+	image, err := mutate.ConfigFile(mutate.ConfigMediaType(mutate.MediaType(image, types.OCIManifestSchema1), types.OCIConfigJSON), file)
+	if err != nil {
+		return nil, fmt.Errorf("make image: %w", err)
+	}
+	for _, l := range layers {
+		image, err = mutate.Append(image, mutate.Addendum{
+			Layer: l.Layer, History: v1.History{CreatedBy: "davit: " + l.name, Created: created},
+		})
+		if err != nil {
+			return nil, fmt.Errorf("make image: %w", err)
+		}
+	}
+	if len(b.cfg.Annotations) == 0 {
+		return image, nil
+	}
+	annotated, ok := mutate.Annotations(image, b.cfg.Annotations).(v1.Image)
+	if !ok {
+		return nil, errors.New("make image: annotations cannot be put on it")
+	}
+	return annotated, nil
+}
+
 // Digest returns the digest of the image's manifest or index, "sha256:…".
 func (i *Image) Digest() string { return i.digest.String() }
 
 // Name returns the name of the program.
 func (i *Image) Name() string { return i.name }
 
-// Entrypoint returns the path of the program in the image.
-func (i *Image) Entrypoint() string { return i.parts[0].Binaries[0].Path }
+// Entrypoint returns the path of the program in the image, "" where no Go program
+// is in it.
+func (i *Image) Entrypoint() string {
+	if len(i.parts[0].Binaries) == 0 {
+		return ""
+	}
+	return i.parts[0].Binaries[0].Path
+}
 
 // Size returns the bytes of configuration and compressed layers, of all platforms.
 func (i *Image) Size() int64 { return i.size }

@@ -16,7 +16,7 @@ import (
 
 func buildCommand() command {
 	return command{
-		name: "build", args: "[PACKAGE…]", short: "Build images of main packages; prints name@sha256:…", max: -1,
+		name: "build", args: "[PACKAGE…]", short: "Build images of main packages, or of a Dockerfile; prints name@sha256:…", max: -1,
 		flags: func(f *pflag.FlagSet, o *options) {
 			buildFlags(f, &o.build)
 			recipeFlags(f, &o.build)
@@ -31,8 +31,8 @@ func buildCommand() command {
 // buildOptions are the flags of davit build.
 type buildOptions struct {
 	workshop.Order
-	timings bool
-	explain []string
+	timings, plan bool
+	explain       []string
 }
 
 func buildFlags(f *pflag.FlagSet, o *buildOptions) {
@@ -57,6 +57,10 @@ func buildFlags(f *pflag.FlagSet, o *buildOptions) {
 
 // recipeFlags are those that only davit build has.
 func recipeFlags(f *pflag.FlagSet, o *buildOptions) {
+	f.StringVarP(&o.Dockerfile, "file", "f", "", "build this Dockerfile; PACKAGE is its build context")
+	f.StringVar(&o.Stage, "target", "", "stage of the Dockerfile to build")
+	f.StringToStringVar(&o.Args, "build-arg", nil, "arguments of the Dockerfile, as name=value")
+	f.BoolVar(&o.plan, "plan", false, "say how the Dockerfile would be built, and stop: exit 0 when natively, 1 when not")
 	f.BoolVar(&o.timings, "timings", false, "say where the time went")
 	f.StringSliceVar(&o.explain, "explain", nil, "say why two images differ: --explain A,B")
 }
@@ -93,6 +97,8 @@ func firstSet(names ...string) string {
 
 func runBuild(ctx context.Context, c *call) error {
 	switch {
+	case c.build.plan:
+		return runPlan(c)
 	case len(c.build.explain) > 0:
 		return runExplain(ctx, c)
 	}

@@ -21,7 +21,7 @@ type Locking struct {
 // of its configuration. What is pinned stays, unless update asks for what the
 // tags stand for now and for the toolchain of this machine.
 func Lock(ctx context.Context, dir string, update bool, progress func(build.Event)) (Locking, error) {
-	b, err := open(Order{Targets: []string{dir}, Progress: progress})
+	b, err := openModule(Order{Targets: []string{dir}, Progress: progress})
 	if err != nil {
 		return Locking{}, err
 	}

@@ -29,6 +29,9 @@ type made struct {
 
 // make builds the images.
 func (b *bench) make(ctx context.Context) ([]made, error) {
+	if b.order.Dockerfile != "" {
+		return b.makeRecipe(ctx)
+	}
 	if b.ko.Found {
 		return b.makeLikeKo(ctx)
 	}
@@ -188,12 +191,14 @@ func (b *bench) name(all []made) {
 		all[0].built.Name = b.nameIn(b.settings.Name, len(all))
 		return
 	}
-	for i := range all {
-		name := all[i].image.Name()
-		for j := range all {
-			if i != j && all[j].image.Name() == name {
-				name = strings.TrimPrefix(all[i].image.Parts()[0].Binaries[0].Package, b.module.Module+"/")
-			}
+	count := map[string]int{}
+	for _, m := range all {
+		count[m.image.Name()]++
+	}
+	for i, m := range all {
+		name := m.image.Name()
+		if count[name] > 1 {
+			name = strings.TrimPrefix(m.image.Parts()[0].Binaries[0].Package, b.module.Module+"/")
 		}
 		all[i].built.Name = b.nameIn(name, len(all))
 	}

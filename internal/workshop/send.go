@@ -22,7 +22,9 @@ func (b *bench) send(ctx context.Context, all []made) error {
 			return err
 		}
 		m.built.Digest, m.built.Bytes = m.image.Digest(), m.image.Size()
-		m.built.Package = m.image.Parts()[0].Binaries[0].Package
+		if binaries := m.image.Parts()[0].Binaries; len(binaries) > 0 {
+			m.built.Package = binaries[0].Package
+		}
 		for _, part := range m.image.Parts() {
 			m.built.Platforms = append(m.built.Platforms, part.Platform.String())
 		}
@@ -101,11 +103,15 @@ func (b *bench) tags(ctx context.Context, image *build.Image) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	info, err := buildinfo.ReadFile(image.Parts()[0].Binaries[0].File)
-	if err != nil {
-		return nil, fmt.Errorf("read which Go a program was built with: %w", err)
+	toolchain := ""
+	if binaries := image.Parts()[0].Binaries; len(binaries) > 0 {
+		info, err := buildinfo.ReadFile(binaries[0].File)
+		if err != nil {
+			return nil, fmt.Errorf("read which Go a program was built with: %w", err)
+		}
+		toolchain = info.GoVersion
 	}
-	return sink.ExpandTags(ctx, tree, b.order.Tags, info.GoVersion)
+	return sink.ExpandTags(ctx, tree, b.order.Tags, toolchain)
 }
 
 // writeRefs writes the file of --image-refs.

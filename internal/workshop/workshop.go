@@ -1,5 +1,5 @@
 // Package workshop makes images from a folder and brings them where they were
-// wanted: it reads what davit.yaml, davit.lock, or ko's
+// wanted: it reads what davit.yaml, davit.lock, a Dockerfile or ko's
 // configuration say, has the images built, sends them, and puts beside them what
 // vouches for them. Sending and attaching come last, so that nothing is sent of a
 // build that fails.
@@ -30,6 +30,10 @@ type Order struct {
 	Platforms   []string // instead of those of davit.yaml
 	Labels      map[string]string
 	Annotations map[string]string
+
+	Dockerfile string // "" is none
+	Stage      string // of the Dockerfile, "" for the last
+	Args       map[string]string
 
 	Repo      string   // registry/repository to push to, "" for none
 	Form      *ko.Form // how images are called in it, as ko does; nil is davit's way
@@ -66,10 +70,15 @@ type Built struct {
 
 // Build makes images and brings them where they should go.
 func Build(ctx context.Context, o Order) ([]Built, error) {
+	open := openModule
+	if o.Dockerfile != "" {
+		open = openRecipe
+	}
 	b, err := open(o)
 	if err != nil {
 		return nil, err
 	}
+	defer b.clean()
 	made, err := b.make(ctx)
 	if err != nil {
 		return nil, err
@@ -101,10 +110,18 @@ type bench struct {
 	bases    *base.Resolver
 	lock     base.Lock
 	tree     func(context.Context) (source.Tree, error)
+	cleanups []func()
 }
 
-// open reads what the folder says, without starting a process.
-func open(o Order) (*bench, error) {
+// clean removes what lay on disk for the time of the build.
+func (b *bench) clean() {
+	for _, fn := range b.cleanups {
+		fn()
+	}
+}
+
+// openModule reads what the folder says, without starting a process.
+func openModule(o Order) (*bench, error) {
 	dir, wanted := splitTargets(o.Targets)
 	module, err := source.Find(dir)
 	if err != nil {

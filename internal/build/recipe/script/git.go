@@ -1,0 +1,112 @@
+package script
+
+import (
+	"context"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// git understands the few commands that name the revision, of a repository that
+// is in the tree.
+func git(s *Shell, args []string) (action, error) {
+	if len(args) > 1 && args[0] == "config" && args[1] == "--global" {
+		return nil, nil // this machine's settings hold
+	}
+	if !nameRevision(args) {
+		return nil, &RefusalError{
+			Reason: "git " + strings.Join(args, " ") + " is not understood",
+			Hint:   "git rev-parse [--short] HEAD and git describe --tags --always [--dirty] are; or pass the version as a build argument",
+		}
+	}
+	if s.rehearsal() {
+		s.print("0000000\n")
+		return nil, nil
+	}
+	return func(ctx context.Context) (int, error) {
+		work, err := s.repository(ctx, isStatus(args))
+		if err != nil {
+			return 1, err
+		}
+		if isStatus(args) {
+			if err := s.noSubmodules(ctx, work); err != nil {
+				return 1, err
+			}
+		}
+		printed, err := s.Machine.Git(ctx, work, args...)
+		if err != nil {
+			return 128, &usageError{err.Error()}
+		}
+		s.print(printed)
+		return 0, nil
+	}, nil
+}
+
+// revisionWords are, by command, the words that a question for the revision is
+// made of. None of them starts a program.
+func revisionWords() map[string]*regexp.Regexp {
+	return map[string]*regexp.Regexp{
+		"rev-parse": regexp.MustCompile(`^(--short(=\d\d?)?|--verify|--abbrev-ref|HEAD)$`),
+		"rev-list":  regexp.MustCompile(`^(-1|-n|1|--max-count=1|--count|--abbrev-commit|HEAD)$`),
+		"describe":  regexp.MustCompile(`^(--tags|--always|--long|--all|--exact-match|--abbrev=\d\d?|--dirty(=[\w.+-]+)?|--(match|exclude)(=[\w.*\[\]+-]+)?|[\w.*-]*\[0-9\][\w.*-]*|v\*|HEAD)$`),
+		"log":       regexp.MustCompile(`^(-1|-n|1|--max-count=1|--(format|pretty)=(format:|tformat:)?"?(%[Hhst]|%c[dtiI]|%ad|[\w .:-])*"?|--date=(short|iso|iso8601|unix|format:[\w%:.-]+)|HEAD)$`),
+	}
+}
+
+func nameRevision(args []string) bool {
+	if len(args) < 2 {
+		return false
+	}
+	words, known := revisionWords()[args[0]]
+	return known && !slices.ContainsFunc(args[1:], func(arg string) bool { return !words.MatchString(arg) })
+}
+
+// repository returns the work tree on this machine. Its settings come with the
+// tree, from anybody: with status they could name programs to run.
+func (s *Shell) repository(ctx context.Context, status bool) (string, error) {
+	for at := s.Dir; ; at = path.Dir(at) {
+		host, err := s.Tree.Host(ctx, at)
+		if err != nil {
+			return "", err
+		}
+		config, err := os.ReadFile(filepath.Join(host, ".git", "config"))
+		switch {
+		case err == nil && status && unsafe(string(config)):
+			return "", refuse("git describe --dirty with filters or includes in .git/config is not run")
+		case err == nil:
+			return host, nil
+		case at == "/":
+			return "", &RefusalError{
+				Reason: "there is no repository in " + s.Dir + ": does .dockerignore leave .git out?",
+				Hint:   "pass the version as a build argument",
+			}
+		}
+	}
+}
+
+func isStatus(args []string) bool {
+	return slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--dirty") })
+}
+
+// noSubmodules refuses repositories in the repository: git would look at them
+// with their own settings.
+func (s *Shell) noSubmodules(ctx context.Context, work string) error {
+	files, err := s.Machine.Git(ctx, work, "ls-files", "--stage")
+	if err == nil && strings.Contains("\n"+files, "\n160000 ") {
+		return refuse("git describe --dirty with submodules is not run")
+	}
+	return err
+}
+
+func unsafe(config string) bool {
+	config = strings.ToLower(config)
+	for _, word := range []string{"filter", "include", "fsmonitor", "attributesfile", "worktree", "diff", "extensions"} {
+		if strings.Contains(config, word) {
+			return true
+		}
+	}
+	return false
+}

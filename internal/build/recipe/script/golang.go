@@ -1,0 +1,254 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/davit-dev/davit/internal/build/recipe/gocmd"
+)
+
+// goCommand is the go command.
+func goCommand(s *Shell, args []string) (action, error) {
+	if !s.Stage.Golang {
+		return nil, &RefusalError{
+			Reason: "this stage does not begin with an official Go image, so which Go is meant is not known",
+			Hint:   "begin it with FROM golang:…",
+		}
+	}
+	c, err := gocmd.Parse(args)
+	if err == nil {
+		_, err = gocmd.Settings(s.goVariable)
+	}
+	if err != nil {
+		return nil, &RefusalError{Reason: err.Error(), Hint: goHint(args)}
+	}
+	if at := s.abs(c.Dir); s.Stage.NoModules && s.goVariable("GO111MODULE") != "on" && strings.HasPrefix(at, s.goPath()+"/src") && c.Kind != gocmd.Text {
+		return nil, refuse("this Go takes no notice of go.mod in %s, and packages outside a module are not built", at)
+	}
+	switch c.Kind {
+	case gocmd.Nothing:
+		return nil, nil
+	case gocmd.Set:
+		maps.Copy(s.Stage.GoEnv, c.Settings)
+		return nil, nil
+	case gocmd.Text:
+		return nil, s.goText(c.Args)
+	}
+	return func(ctx context.Context) (int, error) {
+		g := goRun{Shell: s, Command: c}
+		err := g.run(ctx)
+		if failed := (*GoError)(nil); errors.As(err, &failed) {
+			s.said = "go " + args[0] + ": " + failed.Output
+			return 1, nil
+		}
+		return toStatus(err == nil), err
+	}, nil
+}
+
+func goHint(args []string) string {
+	switch slices.Concat(args, []string{""})[0] {
+	case "test":
+		return "run the tests before the image is built, or let BuildKit, Docker or Podman build it"
+	case "generate", "run", "tool":
+		return "commit what is generated, or let BuildKit, Docker or Podman build it"
+	case "get":
+		return "leave it out: go.mod names the versions, and go build downloads them"
+	}
+	return ""
+}
+
+// goVariable returns a setting of Go: a variable, or what go env -w set.
+func (s *Shell) goVariable(name string) string {
+	if value := s.Env[name]; value != "" {
+		return value
+	}
+	return s.Stage.GoEnv[name]
+}
+
+// goPath is GOPATH in the image.
+func (s *Shell) goPath() string {
+	first, _, _ := strings.Cut(s.goVariable("GOPATH"), ":")
+	if !path.IsAbs(first) {
+		return "/go"
+	}
+	return first
+}
+
+func (s *Shell) goText(args []string) error {
+	if args[0] != "env" || len(args) != 2 {
+		_, err := s.printed("go " + args[0])
+		return err
+	}
+	value := map[string]string{
+		"GOPATH": s.goPath(), "GOBIN": s.goVariable("GOBIN"), "GOROOT": "/usr/local/go",
+		"GOOS": s.Stage.OS, "GOARCH": s.Stage.Arch, "GOHOSTOS": s.Stage.OS, "GOHOSTARCH": s.Stage.Arch,
+		"GOMODCACHE": s.goPath() + "/pkg/mod", "GOCACHE": "/root/.cache/go-build", "GOEXE": "", "GOARM": s.Stage.ARM,
+	}
+	text, known := value[args[1]]
+	if set := s.goVariable(args[1]); set != "" {
+		text = set
+	}
+	if !known && s.out != nil {
+		return refuse("what go env %s prints is not the same on each machine", args[1])
+	}
+	s.print(text + "\n")
+	return nil
+}
+
+// goRun is one go command that runs.
+type goRun struct {
+	*Shell
+	gocmd.Command
+
+	dir    string // on this machine
+	module string // the folder with go.mod, in the tree
+	env    []string
+}
+
+func (g *goRun) run(ctx context.Context) error {
+	if err := g.prepare(ctx); err != nil {
+		return err
+	}
+	switch g.Kind {
+	case gocmd.Download:
+		_, err := g.goes(ctx, g.Args...)
+		return err
+	case gocmd.Modify:
+		return g.modify(ctx)
+	case gocmd.Check:
+		_, err := g.goes(ctx, append(append([]string{"vet"}, g.Flags...), g.hosted()...)...)
+		return err
+	}
+	return g.build(ctx)
+}
+
+// prepare finds the module, which must be in the tree: above it there may be one
+// of this machine.
+func (g *goRun) prepare(ctx context.Context) error {
+	at := g.abs(g.Command.Dir)
+	is, err := g.Tree.IsDir(ctx, at)
+	if err != nil || !is {
+		return cmpOr(err, &usageError{at + ": not a folder"})
+	}
+	if g.dir, err = g.Tree.Host(ctx, at); err != nil {
+		return err
+	}
+	at = "/" + strings.TrimPrefix(strings.TrimPrefix(g.dir, g.Tree.Dir()), "/")
+	if err := os.MkdirAll(g.dir, 0o755); err != nil {
+		return err
+	}
+	module, found := g.above(at, "go.mod")
+	if !found && !g.Remote() && !(len(g.Args) > 1 && g.Args[1] == "init") {
+		return &RefusalError{
+			Reason: fmt.Sprintf("there is no go.mod in %s or above: packages outside a module are not built", at),
+			Hint:   "go mod init makes one; or let BuildKit, Docker or Podman build it",
+		}
+	}
+	g.module = path.Dir(module)
+	return g.settings(at)
+}
+
+// above looks for a file in a folder of the tree and those that it is in.
+func (g *goRun) above(at, name string) (string, bool) {
+	for ; ; at = path.Dir(at) {
+		if info, err := os.Lstat(filepath.Join(g.Tree.Dir(), at, name)); err == nil && info.Mode().IsRegular() {
+			return path.Join(at, name), true
+		}
+		if at == "/" {
+			return "", false
+		}
+	}
+}
+
+// settings are the environment. Whatever the image has, programs are built
+// without a C compiler: build says no to those that need one.
+func (g *goRun) settings(at string) error {
+	set, err := gocmd.Settings(g.goVariable)
+	if err != nil {
+		return &RefusalError{Reason: err.Error()}
+	}
+	g.env = []string{"GOOS=" + g.Stage.OS, "GOARCH=" + g.Stage.Arch, "CGO_ENABLED=0", "GOWORK=off"}
+	if g.Stage.ARM != "" {
+		g.env = append(g.env, "GOARM="+g.Stage.ARM)
+	}
+	if work, found := g.above(at, "go.work"); found && g.goVariable("GOWORK") == "" && !g.Remote() {
+		g.env = append(g.env, "GOWORK="+filepath.Join(g.Tree.Dir(), work))
+	}
+	if g.goVariable("GOWORK") != "" && g.goVariable("GOWORK") != "off" {
+		return refuse("GOWORK=%s is not understood", g.goVariable("GOWORK"))
+	}
+	if g.Stage.Toolchain != "" {
+		g.env = append(g.env, "GOTOOLCHAIN="+g.Stage.Toolchain)
+	}
+	g.env = append(g.env, set...)
+	return nil
+}
+
+func (g *goRun) goes(ctx context.Context, args ...string) (string, error) {
+	return g.Machine.Go(ctx, GoCommand{Dir: g.dir, Args: args, Env: g.env})
+}
+
+// hosted returns the packages with absolute paths as they are on this machine.
+func (g *goRun) hosted() []string {
+	packages := slices.Clone(g.Packages)
+	for i, p := range packages {
+		if path.IsAbs(p) {
+			packages[i] = filepath.Join(g.Tree.Dir(), p)
+		}
+	}
+	return packages
+}
+
+// modify runs what changes go.mod, go.sum or vendor, and refuses the result when
+// versions were looked up: they may be others tomorrow.
+func (g *goRun) modify(ctx context.Context) error {
+	name := filepath.Join(g.Tree.Dir(), g.module, "go.mod")
+	before, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := g.goes(ctx, g.Args...); err != nil {
+		return err
+	}
+	after, err := os.ReadFile(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if g.Args[0] == "mod" && g.Args[1] == "init" {
+		return nil
+	}
+	if added := newRequirements(string(before), string(after)); added != "" {
+		return &RefusalError{
+			Reason: fmt.Sprintf("go %s looked up a version: %s; it may be another one tomorrow", strings.Join(g.Args, " "), added),
+			Hint:   "run the command in the repository and commit go.mod and go.sum",
+		}
+	}
+	return nil
+}
+
+// newRequirements returns the first line of a go.mod that names a version and
+// was not there before.
+func newRequirements(before, after string) string {
+	known := map[string]bool{}
+	plain := func(line string) string {
+		line, _, _ = strings.Cut(line, "//")
+		return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "require "))
+	}
+	for line := range strings.Lines(before) {
+		known[plain(line)] = true
+	}
+	for line := range strings.Lines(after) {
+		if line = plain(line); strings.Contains(line, " v") && !known[line] {
+			return line
+		}
+	}
+	return ""
+}
