@@ -189,7 +189,7 @@ func (s *stage) shell(c *instructions.ShellCommand) error {
 
 // shellFlags returns the flags of SHELL as words for set.
 func shellFlags(words []string) (string, error) {
-	flags := ""
+	var flags strings.Builder
 	for i := 1; i < len(words); i++ {
 		word := words[i]
 		switch {
@@ -197,12 +197,12 @@ func shellFlags(words []string) (string, error) {
 		case len(word) > 1 && word[0] == '-' && strings.Trim(word[1:], "euxoc") == "":
 			for _, letter := range []string{"e", "u"} {
 				if strings.Contains(word, letter) {
-					flags += letter
+					flags.WriteString(letter)
 				}
 			}
 		default:
 			return "", refuse("SHELL with %q is not understood", word)
 		}
 	}
-	return flags, nil
+	return flags.String(), nil
 }

@@ -82,7 +82,8 @@ func (c *buildContext) Stat(_ context.Context, name string) (tree.Info, error) {
 	if err != nil {
 		return tree.Info{}, err
 	}
-	if c.hidden(name) && !(info.IsDir() && c.list.Exceptions()) {
+	open := info.IsDir() && c.list.Exceptions() // something in it may count
+	if c.hidden(name) && !open {
 		return tree.Info{}, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
 	return c.describe(at, info)
@@ -147,8 +148,9 @@ type walk struct {
 	late    []string // folders around this one that were not visited yet
 }
 
-func (w *walk) enter(ctx context.Context, at string, info fs.FileInfo, excluded bool, in ignore.Folder) error { //nolint:revive // five: the place and what is known about it
-	if excluded && !(info.IsDir() && w.context.list.Exceptions()) {
+func (w *walk) enter(ctx context.Context, at string, info fs.FileInfo, excluded bool, in ignore.Folder) error {
+	open := info.IsDir() && w.context.list.Exceptions() // something in it may count
+	if excluded && !open {
 		return ctx.Err()
 	}
 	if excluded {
@@ -203,7 +205,7 @@ func (w *walk) children(ctx context.Context, at string, in ignore.Folder) error 
 
 // CopyFile copies a file into a tree. It is never shared: the go command may
 // write into what it finds in the tree.
-func (c *buildContext) CopyFile(ctx context.Context, name string, to *tree.Tree, target string, as tree.Info) error { //nolint:revive // five: as the interface has it
+func (c *buildContext) CopyFile(ctx context.Context, name string, to *tree.Tree, target string, as tree.Info) error {
 	file, err := c.root.Open(inside(name))
 	if err != nil {
 		return err

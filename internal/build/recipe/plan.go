@@ -10,7 +10,9 @@ package recipe
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -58,7 +60,7 @@ func (p *Plan) Native() bool { return p.Reason == nil }
 
 // Foreign is an instruction that is not executed natively. It is an error of
 // Parse only for a file that no builder would take, and of Run.
-type Foreign struct {
+type Foreign struct { //nolint:errname // a plan shows it where nothing failed
 	File        string `json:"file"`
 	Line        int    `json:"line"`
 	Instruction string `json:"instruction"`
@@ -171,8 +173,16 @@ func (p *Plan) syntaxError(err error) error {
 		}
 		e = unwrapper.Unwrap()
 	}
-	return &Error{File: p.options.Name, Line: line, Err: err}
+	text := suggestion.ReplaceAllString(err.Error(), "")
+	if _, after, found := strings.Cut(text, fmt.Sprintf("parse error on line %d: ", line)); found {
+		text = after
+	}
+	return &Error{File: p.options.Name, Line: line, Err: errors.New(text)}
 }
+
+// suggestion is what BuildKit adds to a word that it does not know. It picks one
+// of several by chance.
+var suggestion = regexp.MustCompile(` \(did you mean [^)]*\?\)`)
 
 func lineOf(location []parser.Range) int {
 	if len(location) == 0 {

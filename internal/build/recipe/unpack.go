@@ -34,7 +34,7 @@ func (s *stage) unpack(ctx context.Context, from origin, name string, p placing)
 	}
 	header, err := archive.Next()
 	if err != nil {
-		return false, nil //nolint:nilerr // it is no archive: it is copied as it is
+		return false, nil // it is no archive: it is copied as it is
 	}
 	if err := s.tree.MkdirAll(ctx, p.to, 0o755, p.owner); err != nil {
 		return true, err

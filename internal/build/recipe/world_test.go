@@ -26,7 +26,7 @@ import (
 // text, or a link behind "->". A name that ends in a slash is a folder.
 func image(t *testing.T, config v1.Config, layers ...string) v1.Image {
 	t.Helper()
-	img := v1.Image(empty.Image)
+	img := empty.Image
 	for _, lines := range layers {
 		data := archive(t, lines)
 		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil })

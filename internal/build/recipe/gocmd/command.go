@@ -115,30 +115,29 @@ func parseMod(words []string) (Command, error) {
 	if len(words) == 0 {
 		return Command{}, errors.New("go mod says what it is to do")
 	}
-	args := append([]string{"mod"}, words[0])
-	for _, w := range words[1:] {
-		switch {
-		case w == "-x" || w == "-v" || w == "--x" || w == "--v":
-		case w == "-json" || strings.HasPrefix(w, "-compat=") || w == "-e":
-			args = append(args, w)
-		case strings.HasPrefix(w, "-"):
-			return Command{}, fmt.Errorf("go mod %s: flag %s is not understood", words[0], w)
-		default:
-			args = append(args, w)
-		}
-	}
-	switch words[0] {
+	verb := words[0]
+	c := Command{Args: []string{"mod", verb}}
+	switch verb {
 	case "download", "verify", "graph", "why":
-		return Command{Kind: Download, Args: args}, nil
-	case "vendor", "tidy":
-		if len(words) > 1 && !strings.HasPrefix(words[len(words)-1], "-") {
-			return Command{}, fmt.Errorf("go mod %s takes no names", words[0])
-		}
-		return Command{Kind: Modify, Args: args}, nil
-	case "init":
-		return Command{Kind: Modify, Args: args}, nil
+		c.Kind = Download
+	case "vendor", "tidy", "init":
+		c.Kind = Modify
+	default:
+		return Command{}, fmt.Errorf("go mod %s is not understood", verb)
 	}
-	return Command{}, fmt.Errorf("go mod %s is not understood", words[0])
+	for _, w := range words[1:] {
+		isFlag := strings.HasPrefix(w, "-")
+		switch {
+		case w == "-x" || w == "-v":
+			continue // they print more
+		case isFlag && w != "-json" && w != "-e" && !strings.HasPrefix(w, "-compat="):
+			return Command{}, fmt.Errorf("go mod %s: flag %s is not understood", verb, w)
+		case !isFlag && (verb == "vendor" || verb == "tidy"):
+			return Command{}, fmt.Errorf("go mod %s takes no names", verb)
+		}
+		c.Args = append(c.Args, w)
+	}
+	return c, nil
 }
 
 // parseGet lets through what downloads the modules that go.mod names already.

@@ -20,7 +20,7 @@ func compile(word string) (pattern, error) {
 	p := pattern{}
 	word, p.exception = strings.CutPrefix(word, "!")
 	if word == "" {
-		return p, errors.New("an exception needs a pattern behind the !")
+		return p, errors.New("no pattern stands behind the exclamation mark")
 	}
 	if _, err := path.Match(word, "."); err != nil {
 		return p, errors.New("this is not a pattern: a [ without ] or a \\ at the end")

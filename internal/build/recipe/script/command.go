@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -19,7 +20,7 @@ func commands() map[string]plan {
 	return map[string]plan{
 		":": nothing, "true": nothing, "sync": nothing, "hash": nothing, "umask": umask,
 		"false": fails, "exit": exits, "set": sets, "cd": changeDir, "env": withEnv, "command": commandWord,
-		"unset": unset, "echo": echo, "printf": printf, "cat": cat, "ls": list, "pwd": pwd, "uname": uname,
+		"export": export, "readonly": export, "unset": unset, "echo": echo, "printf": printf, "cat": cat, "ls": list, "pwd": pwd, "uname": uname,
 		"basename": names(path.Base), "dirname": names(path.Dir),
 		"which": which, "test": test, "[": test, "mkdir": mkdir, "rmdir": rmdir, "touch": touch, "rm": remove,
 		"cp": copyFiles, "mv": move, "ln": symlink, "chmod": chmod, "chown": chown, "chgrp": chgrp,
@@ -90,7 +91,7 @@ func fails(*Shell, []string) (action, error) {
 	return func(context.Context) (int, error) { return 1, nil }, nil
 }
 
-func exits(s *Shell, args []string) (action, error) {
+func exits(_ *Shell, args []string) (action, error) {
 	status := 0
 	if len(args) > 0 && args[0] != "0" {
 		status = 1
@@ -102,25 +103,26 @@ func exits(s *Shell, args []string) (action, error) {
 func sets(s *Shell, args []string) (action, error) {
 	for i := 0; i < len(args); i++ {
 		word := args[i]
-		if len(word) < 2 || word[0] != '-' && word[0] != '+' || strings.Trim(word[1:], "eufvxo") != "" {
+		if len(word) < 2 || word[0] != '-' && word[0] != '+' || strings.Trim(word[1:], "euvxo") != "" {
 			return nil, refuse("set %s is not understood", strings.Join(args, " "))
 		}
-		on := word[0] == '-'
-		for _, letter := range word[1:] {
-			switch letter {
-			case 'e':
-				s.errexit = on
-			case 'u':
-				s.nounset = on
-			case 'f':
-				return nil, refuse("set -f is not understood")
-			case 'o':
-				if i++; i >= len(args) || args[i] != "pipefail" && args[i] != "errexit" && args[i] != "nounset" && args[i] != "xtrace" {
-					return nil, refuse("set -o is understood with pipefail, errexit, nounset and xtrace")
-				}
-				s.errexit = s.errexit && args[i] != "errexit" || args[i] == "errexit" && on
-				s.nounset = s.nounset && args[i] != "nounset" || args[i] == "nounset" && on
+		letters := word[1:]
+		if strings.Contains(letters, "o") {
+			if i++; i >= len(args) {
+				return nil, refuse("set -o without a name is not understood")
 			}
+			letter, known := map[string]string{"pipefail": "", "errexit": "e", "nounset": "u", "xtrace": "x"}[args[i]]
+			if !known {
+				return nil, refuse("set -o %s is not understood", args[i])
+			}
+			letters += letter
+		}
+		on := word[0] == '-'
+		if strings.Contains(letters, "e") {
+			s.errexit = on
+		}
+		if strings.Contains(letters, "u") {
+			s.nounset = on
 		}
 	}
 	return nil, nil
@@ -198,9 +200,31 @@ func (s *Shell) printed(what string) (action, error) {
 	return nil, nil
 }
 
-func which(s *Shell, _ []string) (action, error) {
-	if s.tested > 0 {
-		return nil, refuse("which asks what the image has")
+func which(s *Shell, args []string) (action, error) {
+	if len(args) == 1 && args[0] == "go" && s.Stage.Golang {
+		s.print("/usr/local/go/bin/go\n")
+		return nil, nil
 	}
-	return s.printed("which")
+	return nil, refuse("which asks what the image has")
 }
+
+// export is that of a POSIX shell, which knows no other words for it.
+func export(s *Shell, args []string) (action, error) {
+	for _, word := range args {
+		name, value, found := strings.Cut(word, "=")
+		if !variableName.MatchString(name) {
+			return nil, refuse("export %s is not understood", word)
+		}
+		if !found {
+			if value, found = s.lookup(name); !found {
+				continue
+			}
+		}
+		if err := s.assign(name, value, true); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

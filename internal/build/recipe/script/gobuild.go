@@ -246,7 +246,7 @@ func (g *goRun) checkCgo(ctx context.Context) error {
 		"list", "-deps", "-f", "{{if and .CgoFiles (not .Standard)}}{{.ImportPath}}{{end}}",
 	}, g.listFlags(), g.hosted())...)
 	if failed := (*GoError)(nil); errors.As(err, &failed) {
-		return nil //nolint:nilerr // what is wrong with the packages, go build says better
+		return nil // what is wrong with the packages, go build says better
 	}
 	if err != nil {
 		return err

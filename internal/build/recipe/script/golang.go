@@ -41,6 +41,7 @@ func goCommand(s *Shell, args []string) (action, error) {
 		return nil, nil
 	case gocmd.Text:
 		return nil, s.goText(c.Args)
+	case gocmd.Build, gocmd.Install, gocmd.Check, gocmd.Download, gocmd.Modify:
 	}
 	return func(ctx context.Context) (int, error) {
 		g := goRun{Shell: s, Command: c}
@@ -124,10 +125,13 @@ func (g *goRun) run(ctx context.Context) error {
 	case gocmd.Modify:
 		return g.modify(ctx)
 	case gocmd.Check:
-		_, err := g.goes(ctx, append(append([]string{"vet"}, g.Flags...), g.hosted()...)...)
+		_, err := g.goes(ctx, slices.Concat([]string{"vet"}, g.Flags, g.hosted())...)
 		return err
+	case gocmd.Build, gocmd.Install:
+		return g.build(ctx)
+	case gocmd.Nothing, gocmd.Text, gocmd.Set:
 	}
-	return g.build(ctx)
+	return nil
 }
 
 // prepare finds the module, which must be in the tree: above it there may be one
@@ -146,7 +150,8 @@ func (g *goRun) prepare(ctx context.Context) error {
 		return err
 	}
 	module, found := g.above(at, "go.mod")
-	if !found && !g.Remote() && !(len(g.Args) > 1 && g.Args[1] == "init") {
+	makesModule := len(g.Args) > 1 && g.Args[1] == "init"
+	if !found && !g.Remote() && !makesModule {
 		return &RefusalError{
 			Reason: fmt.Sprintf("there is no go.mod in %s or above: packages outside a module are not built", at),
 			Hint:   "go mod init makes one; or let BuildKit, Docker or Podman build it",

@@ -75,8 +75,9 @@ func parseEdit(text string) (func(line string) string, error) {
 		return nil, refuse("sed %q is not understood", text)
 	}
 	return func(line string) string {
-		body, end, _ := strings.Cut(line, "\n")
-		if end = line[len(body):]; parts[2] != "" {
+		body := strings.TrimSuffix(line, "\n")
+		end := line[len(body):]
+		if parts[2] != "" {
 			return pattern.ReplaceAllLiteralString(body, replacement) + end
 		}
 		if at := pattern.FindStringIndex(body); at != nil {

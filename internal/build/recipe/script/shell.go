@@ -15,7 +15,6 @@ import (
 	"io"
 	"maps"
 	"path"
-	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -316,13 +315,4 @@ func (s *Shell) set(ctx context.Context, a *syntax.Assign, export bool) error {
 		return err
 	}
 	return s.assign(a.Name.Value, value, export)
-}
-
-// exported returns the variables that commands see, "NAME=value", sorted.
-func (s *Shell) exported() []string {
-	env := make([]string, 0, len(s.Env))
-	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		env = append(env, name+"="+s.Env[name])
-	}
-	return env
 }

@@ -8,9 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/davit-dev/davit/internal/build/layer"
 )
@@ -21,11 +19,11 @@ import (
 // the folder on disk when the layers are made.
 func (t *Tree) Changes(ctx context.Context) ([][]layer.Entry, error) {
 	c := changes{tree: t, steps: map[string]int{}, entries: map[string]layer.Entry{}}
-	err := filepath.WalkDir(t.dir, func(host string, e fs.DirEntry, err error) error {
-		if err != nil || host == t.dir {
+	err := fs.WalkDir(t.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || name == "." {
 			return err
 		}
-		return c.visit(ctx, strings.TrimPrefix(host[len(t.dir):], "/"), e)
+		return c.visit(ctx, name, e)
 	})
 	if err != nil {
 		return nil, err

@@ -75,22 +75,20 @@ func (t *Tree) Clone(dir string, whole bool) (*Tree, error) {
 		return nil, err
 	}
 	c.nodes, c.gone, c.step = maps.Clone(t.nodes), maps.Clone(t.gone), t.step
-	err = filepath.WalkDir(t.dir, func(from string, e fs.DirEntry, err error) error {
-		if err != nil || from == t.dir {
-			return err
-		}
-		to := filepath.Join(dir, from[len(t.dir):])
+	err = fs.WalkDir(t.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
+		case err != nil || name == ".":
+			return err
 		case e.IsDir():
-			return os.Mkdir(to, 0o755)
+			return c.root.Mkdir(name, 0o755)
 		case e.Type()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(from)
+			target, err := t.root.Readlink(name)
 			if err != nil {
 				return err
 			}
-			return os.Symlink(target, to)
+			return c.root.Symlink(target, name)
 		}
-		return link(from, to)
+		return link(t.host(name), c.host(name))
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("copy the files of a stage: %w", err), c.Close())
@@ -174,7 +172,7 @@ func (t *Tree) at(ctx context.Context, at string, why intent) (Info, error) {
 		return Info{Mode: 0o755, Dir: true}, nil
 	}
 	onDisk, err := t.root.Lstat(at)
-	if err == nil && !(onDisk.IsDir() && t.whole && t.plain(at)) {
+	if err == nil && (!onDisk.IsDir() || !t.whole || !t.plain(at)) {
 		return t.describe(at, onDisk)
 	}
 	if err != nil && !isMissing(err) {
