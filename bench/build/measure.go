@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,8 +21,8 @@ type tool struct {
 	build func(ctx context.Context, cache string) error
 }
 
-// tools returns those that are compared. The davit and ko of a service push to
-// the registry; go build links to a stable path.
+// tools returns those that are compared. Davit and ko push to the registry; go build
+// links to a stable path.
 func (b *bench) tools(s service) []tool {
 	out := filepath.Join(b.dir, "out", s.name)
 	target := out + "/"
@@ -30,15 +31,29 @@ func (b *bench) tools(s service) []tool {
 			args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", target}, s.mains...)
 			return command(ctx, s.dir, b.goEnv(cache), "go", args...)
 		}},
-		{"davit", func(ctx context.Context, cache string) error {
-			env := append(b.goEnv(cache), "XDG_CACHE_HOME="+b.davitCache(cache), "DOCKER_CONFIG="+b.dir)
-			return command(ctx, s.dir, env, b.davit, append([]string{"build", "--sbom=none", "--provenance=false", "--repo", b.repo("davit", s)}, s.mains...)...)
-		}},
+		{local, func(ctx context.Context, cache string) error { return b.runDavit(ctx, s, cache, "--push=false") }},
+		{pushed, func(ctx context.Context, cache string) error { return b.runDavit(ctx, s, cache, "--push=true") }},
 		{"ko", func(ctx context.Context, cache string) error { return b.runKo(ctx, s, cache, "") }},
 		{"ko, KOCACHE", func(ctx context.Context, cache string) error {
 			return b.runKo(ctx, s, cache, filepath.Join(b.davitCache(cache), "ko"))
 		}},
 	}
+}
+
+// The two ways of davit: the first does what go build does, an image besides; the
+// second what ko does.
+const (
+	local  = "davit"
+	pushed = "davit, pushed"
+)
+
+func (b *bench) runDavit(ctx context.Context, s service, cache, push string) error {
+	if cache != "" {
+		cache += strings.TrimLeft(push, "-") // the two do not warm each other's
+	}
+	env := append(b.goEnv(cache), "XDG_CACHE_HOME="+b.davitCache(cache), "DOCKER_CONFIG="+b.dir)
+	args := []string{"build", "--sbom=none", "--provenance=false", "--platform=linux/amd64", push, "--tag=latest", "--repo", b.repo("davit", s)}
+	return command(ctx, s.dir, env, b.davit, append(args, s.mains...)...)
 }
 
 func (b *bench) repo(tool string, s service) string {
@@ -88,7 +103,7 @@ func (b *bench) measure(ctx context.Context, s service, t *table) error {
 		err = b.rounds(ctx, s, t, "one line changed", tools, func() error { changes++; return s.change(changes) }, "")
 	}
 	if err == nil && b.cold {
-		err = b.rounds(ctx, s, t, "cold cache", tools[:3], func() error { return nil }, filepath.Join(b.dir, "cold"))
+		err = b.rounds(ctx, s, t, "cold cache", tools[1:4], func() error { return nil }, filepath.Join(b.dir, "cold"))
 	}
 	if err == nil && len(s.mains) == 1 {
 		err = b.measureBytes(s, t)
@@ -114,13 +129,8 @@ func (b *bench) rounds(ctx context.Context, s service, t *table, name string, to
 				return err
 			}
 			took[i] = append(took[i], time.Since(begin))
-			if cache != "" {
-				if err := removeAll(cache); err != nil {
-					return err
-				}
-				if err := removeAll(cache + "-davit"); err != nil {
-					return err
-				}
+			if err := b.removeCold(cold); err != nil {
+				return err
 			}
 			fmt.Fprintf(os.Stderr, "%s, %s, %s: %s\n", s.name, name, tool.name, took[i][round].Round(time.Millisecond))
 		}
@@ -129,6 +139,18 @@ func (b *bench) rounds(ctx context.Context, s service, t *table, name string, to
 		t.add(row{name, tool.name, median(took[i])})
 	}
 	return nil
+}
+
+// removeCold removes what a cold round left, so that the disk does not fill.
+func (b *bench) removeCold(cold string) error {
+	if cold == "" {
+		return nil
+	}
+	left, err := filepath.Glob(cold + "*")
+	for _, dir := range left {
+		err = errors.Join(err, removeAll(dir))
+	}
+	return err
 }
 
 func median(durations []time.Duration) time.Duration {

@@ -25,7 +25,8 @@ func (b *bench) attach(ctx context.Context, all []made) error {
 	if err != nil {
 		return err
 	}
-	if !b.pushes() {
+	nothing := len(kinds) == 0 && !b.order.Provenance && b.order.Key == "" && !b.order.DebugInfo
+	if nothing || !b.pushes() {
 		return nil
 	}
 	key, err := b.key()

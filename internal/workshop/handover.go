@@ -130,7 +130,7 @@ func buildWithBuildKit(ctx context.Context, b *bench, p v1.Platform, archive str
 
 // run runs a program. The error holds the last that it said.
 func run(ctx context.Context, dir string, command ...string) error {
-	const most = 2000                                           // bytes of what it said
+	const most = 2000 // bytes of what it said
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Dir = dir
 	var stderr bytes.Buffer

@@ -4,6 +4,8 @@ import (
 	"context"
 	"debug/buildinfo"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/build/sink"
@@ -84,9 +86,11 @@ func (b *bench) references(ctx context.Context, m made) ([]sink.Reference, error
 	if len(b.order.Tags) == 0 {
 		return []sink.Reference{plain}, nil
 	}
-	tags, err := b.tags(ctx, m.image)
-	if err != nil {
-		return nil, err
+	tags := b.order.Tags
+	if slices.ContainsFunc(tags, func(tag string) bool { return tag == sink.AutoTag || strings.Contains(tag, "{{") }) {
+		if tags, err = b.tags(ctx, m.image); err != nil {
+			return nil, err
+		}
 	}
 	refs := make([]sink.Reference, len(tags))
 	for i, tag := range tags {

@@ -184,6 +184,9 @@ func (s sender) upload(ctx context.Context, o object, to place, sent []place) er
 
 // put stores a manifest, unless it is called so already.
 func (s sender) put(ctx context.Context, m object, called name.Reference) error {
+	if found, err := s.look.Head(ctx, called); err == nil && found.Digest == m.digest {
+		return nil
+	}
 	raw, err := m.bytes()
 	if err != nil {
 		return err
