@@ -264,3 +264,43 @@ func TestLikeKo(t *testing.T) {
 		t.Errorf("a flag that starts a program: %v", err)
 	}
 }
+
+// TestForeignDockerfilesAreHandedOver: without another builder the error says
+// where and why; with one, that one builds.
+func TestForeignDockerfilesAreHandedOver(t *testing.T) {
+	p := newPlace(t)
+	p.write("Dockerfile", "FROM scratch\nCOPY server/main.go /main.go\nRUN make\n")
+	bin := t.TempDir()
+	for _, name := range []string{"go", "git"} {
+		real, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(real, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", bin)
+	order := workshop.Order{Dockerfile: "Dockerfile", Args: map[string]string{"A": "b"}, Layout: filepath.Join(t.TempDir(), "layout")}
+	_, err := workshop.Build(t.Context(), order)
+	if err == nil || !strings.HasPrefix(err.Error(), "Dockerfile:3: RUN make: ") {
+		t.Errorf("without another builder: %v", err)
+	}
+	// A stand-in for podman, which notes how it was called and saves an image.
+	tarball := filepath.Join(t.TempDir(), "image.tar")
+	p.write("other/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+	p.build(workshop.Order{Targets: []string{"other"}, Dockerfile: "other/Dockerfile", Tarball: tarball})
+	script := "#!/bin/sh\necho \"$@\" >> " + bin + "/log\ncase $1 in\nbuild) for a; do [ \"$last\" = --iidfile ] && echo sha256:1 > $a; last=$a; done;;\n" +
+		"save) /bin/cp " + tarball + " $5;;\nesac\n"
+	if err := os.WriteFile(filepath.Join(bin, "podman"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	built := p.build(order)[0]
+	log, err := os.ReadFile(filepath.Join(bin, "log"))
+	if err != nil || !strings.Contains(string(log), "build --platform linux/amd64 -f Dockerfile --build-arg A=b --iidfile") {
+		t.Errorf("podman was called as %s, %v", log, err)
+	}
+	if built.Digest == "" || built.Layout == "" {
+		t.Errorf("built %+v", built)
+	}
+}
