@@ -41,9 +41,10 @@ bench-build: ## davit build beside go build and ko: a table of ratios; takes abo
 deps: ## the list of packages in the binary
 	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt
 
-docs: ## the index and examples in docs/checks.md, and the schema of davit.yaml
+docs: ## what is generated of the documentation; fetches sixty modules
 	$(GO) test ./internal/check -run Docs -update
 	$(GO) test ./internal/config -run Schema -update
+	$(GO) run ./bench/dockerfiles > docs/dockerfiles.md
 
 verify: lint test e2e ## everything that CI wants
 

@@ -51,6 +51,7 @@ var allowed = map[string][]string{
 		"internal/build", "internal/build/attest", "internal/build/base", "internal/build/explain", "internal/build/ko",
 		"internal/build/layer", "internal/build/prober", "internal/build/recipe", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
 	},
+	"bench/dockerfiles":         {"internal/build/recipe"},
 	"bench/build":               {"examples", "internal/build/base", "internal/build/layer", "internal/registry"},
 	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},
 	"internal/verify":           {"internal/driver", "internal/registry", "internal/x/quantity"},

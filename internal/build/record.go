@@ -94,9 +94,16 @@ func (b *Builder) watch(ctx context.Context, at place, tree source.Tree, ask req
 	for _, main := range ask.mains {
 		inputs.Packages = append(inputs.Packages, main.Package)
 	}
+	last, lastErr := at.record(ask.wanted)
 	_ = os.Remove(w.path) // what cannot be removed cannot be written anew, and is not true of the new inputs
 	go func() {           // abandon and keep wait for it
 		defer close(w.ended)
+		if lastErr == nil {
+			if found, still := last.Inputs.Renew(ctx, inputs); still {
+				w.found = found
+				return
+			}
+		}
 		if found, err := fingerprint.Begin(ctx, inputs); err == nil {
 			w.found = found
 		}

@@ -3,127 +3,116 @@
 // whether all of that is as it was.
 //
 // Its invariant: it may want a build that would give the same bytes, and never
-// takes for the same what would not be. Where it cannot know — programs with cgo
-// read headers that nobody lists, a go command that is a script may run any other
-// — nothing is ever the same. The package imports nothing of davit but what runs
-// the go command.
+// takes for the same what would not be. Where it cannot know — cgo reads headers
+// that nobody lists, a script in place of the go command may run any other —
+// nothing is ever the same. The package imports nothing of davit.
 package fingerprint
 
 import (
-	"fmt"
-	"os"
+	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
 
-// Record is what a build depended on. As JSON it can be kept; what is read back
-// damaged is not fresh.
+// Record is what a build depended on. It is kept as text, and so in JSON as a
+// string; what is read back damaged, or was written by another davit, is never
+// fresh, as is the zero value.
 type Record struct {
-	Version int      `json:"version"`
-	Ambient string   `json:"ambient"` // the variables that matter
-	Go      string   `json:"go"`      // the go command on PATH
-	States  states   `json:"states"`
-	Outside []string `json:"outside,omitempty"` // why it cannot be told; empty: it can
+	whole   bool     // it was not damaged
+	dir     string   // folder of the module
+	asked   string   // sum of the request
+	ambient []string // the variables that matter: "NAME=sum"
+	goPath  string   // the go command on PATH
+	outside string   // why it can never be told; "" when it can
+	states  []state
 }
 
-const recordVersion = 1
-
-// Fresh says whether the go command would build the same again in an environment,
-// and otherwise the first thing found that is different. It starts no process.
+// Fresh says whether the go command would build the same again in an environment
+// such as that of os.Environ, and otherwise the first thing found that is
+// different. It starts no process.
 func (r Record) Fresh(environ []string) (fresh bool, why string) {
-	switch {
-	case r.Version != recordVersion || len(r.States) == 0:
-		return false, "nothing is known of the last build"
-	case len(r.Outside) > 0:
-		return false, r.Outside[0]
-	case r.Ambient != ambient(environ):
-		return false, "the environment is another"
-	case r.Go != goCommand(environ):
-		return false, "the go command on PATH is another"
+	if why = r.elsewhere(environ); why != "" {
+		return false, why
 	}
-	return compare(r.States, state.same)
-}
-
-// compare looks at all states, on all cores.
-func compare(all states, good func(state) bool) (fresh bool, why string) {
-	var (
-		workers sync.WaitGroup
-		next    atomic.Int64
-		first   atomic.Pointer[state]
-	)
-	const batch = 64
-	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() {
-			for first.Load() == nil {
-				begin := int(next.Add(batch)) - batch
-				if begin >= len(all) {
-					return
-				}
-				for _, s := range all[begin:min(begin+batch, len(all))] {
-					if !good(s) {
-						first.CompareAndSwap(nil, &s)
-						return
-					}
-				}
-			}
-		})
-	}
-	workers.Wait()
-	if changed := first.Load(); changed != nil {
-		return false, changed.difference()
+	if i := firstNot(len(r.states), func(i int) bool { return r.states[i].same() }); i >= 0 {
+		return false, r.difference(r.states[i])
 	}
 	return true, ""
 }
 
-func (s state) difference() string {
+// elsewhere says what is different without looking at the files, "" for nothing.
+func (r Record) elsewhere(environ []string) string {
 	switch {
-	case s.kind == absence:
-		return s.path + " was not there"
-	case gone(s.path) == nil:
-		return s.path + " is gone"
-	case s.kind == names:
-		return "other files are in " + s.path
+	case !r.whole:
+		return "nothing is known of the last build"
+	case r.outside != "":
+		return r.outside
+	case r.goPath != goCommand(environ):
+		return "the go command on PATH is another"
 	}
-	return s.path + " has changed"
+	if name := differing(r.ambient, ambient(environ)); name != "" {
+		return "the environment variable " + name + " changed"
+	}
+	return ""
 }
 
-// ambient is the part of an environment that decides what the go command does.
-func ambient(environ []string) string {
-	var kept []string
-	for _, pair := range environ {
-		name, _, _ := strings.Cut(pair, "=")
-		if matters(name) {
-			kept = append(kept, pair)
-		}
-	}
-	slices.Sort(kept)
-	return fmt.Sprintf("%q", kept)
-}
-
-// matters says whether a variable may change what is built, or where the go
-// command finds what it builds with.
-func matters(name string) bool {
-	if strings.HasPrefix(name, "GO") || strings.HasPrefix(name, "CGO_") || strings.HasPrefix(name, "XDG_CONFIG") {
-		return true
-	}
-	return slices.Contains([]string{"PATH", "HOME", "CC", "CXX", "AR", "FC", "GCCGO", "PKG_CONFIG"}, name)
-}
-
-// goCommand finds the go command as exec.LookPath would: the first on PATH that
-// is a file.
-func goCommand(environ []string) string {
-	for _, pair := range environ {
-		if list, found := strings.CutPrefix(pair, "PATH="); found {
-			for dir := range strings.SplitSeq(list, ":") {
-				path := dir + "/go"
-				if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
-					return path
+// firstNot returns the first of n indexes for which something does not hold, -1
+// when it holds for all. It asks on all cores, for two at a time at least: most
+// of the answer is waiting for the file system.
+func firstNot(n int, holds func(i int) bool) int {
+	const batch = 16
+	var (
+		workers sync.WaitGroup
+		next    atomic.Int64
+		first   atomic.Int64
+	)
+	first.Store(int64(n))
+	work := func() {
+		for begin := int(next.Add(batch)) - batch; begin < n; begin = int(next.Add(batch)) - batch {
+			for i := begin; i < min(begin+batch, int(first.Load())); i++ {
+				if !holds(i) {
+					lower(&first, int64(i))
 				}
 			}
 		}
 	}
-	return ""
+	for range max(2, runtime.GOMAXPROCS(0)) {
+		workers.Go(work)
+	}
+	workers.Wait()
+	if i := int(first.Load()); i < n {
+		return i
+	}
+	return -1
+}
+
+// lower sets a number to another that is less.
+func lower(n *atomic.Int64, to int64) {
+	for old := n.Load(); to < old; old = n.Load() {
+		if n.CompareAndSwap(old, to) {
+			return
+		}
+	}
+}
+
+// difference says what became of a state that is not the same any more.
+func (r Record) difference(s state) string {
+	name := s.path
+	if rel, err := filepath.Rel(r.dir, s.path); err == nil && !strings.HasPrefix(rel, "..") {
+		name = rel
+	}
+	now, err := typeOf(s.path)
+	switch {
+	case err != nil:
+		return name + " cannot be looked at"
+	case now == "":
+		return name + " is gone"
+	case s.kind == present && s.sum == "":
+		return name + " appeared"
+	case s.isFolder():
+		return "other files are in " + name
+	}
+	return name + " changed"
 }

@@ -1,179 +1,165 @@
 package fingerprint
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
 
 // kind is what is looked at of a path.
-type kind string
+type kind byte
 
 const (
-	content kind = "c" // what a file holds
-	stamped kind = "t" // that a file was not touched; for those that nobody changes
-	names   kind = "n" // the names in a folder
-	sources kind = "s" // the names in a folder that the go command looks at, and of folders
-	absence kind = "a" // that there is nothing
+	content kind = 'c' // what a file holds, and of a Go file what go list reads of it
+	header  kind = 'h' // what go list reads of a Go file that is not compiled
+	regular kind = 'e' // what a file holds that is not a link, as go:embed demands
+	exact   kind = 'x' // what a file holds, its permissions, and where it leads if it is a link
+	names   kind = 'n' // the names in a folder that is not a link
+	sources kind = 's' // the names in a folder that the go command looks at in a package
+	walked  kind = 'w' // the same, with the folders that ./... enters and with go.mod
+	stamped kind = 't' // that a path and files below it were not touched
+	cached  kind = 'm' // the same in the module cache, where files appear during a build
+	present kind = 'p' // whether there is something, and if so of what type
 )
 
-// state is a path as it was seen. Size, times and inode tell cheaply that it is
-// still as it was; the sum tells it surely.
+// state is a path as it was seen. The stamp tells cheaply that it is still as it
+// was; the sum tells it surely.
 type state struct {
-	path     string
-	kind     kind
-	size     int64  // bytes
-	modified int64  // ns since 1970
-	changed  int64  // ns since 1970: of the inode, which nobody can set
-	inode    uint64 // number
-	racy     bool   // it may have been changed again without any of these changing
-	sum      string // "" where none was made
+	kind  kind
+	racy  bool     // it may have become another without another stamp
+	path  string   // absolute
+	files []string // of stamped and cached: those below path
+	stamp stamp
+	sum   string // of what the kind says; for present the type, "" for nothing
+	head  string // of a Go file: what go list reads of it
 }
 
-// racyWithin is how old a change has to be for the next one to get another time:
-// the clock of a file system may be that coarse.
-const racyWithin = 2 * time.Second
+// stamp is what the file system says of a path. Nobody can set changed.
+type stamp struct {
+	size     int64 // bytes
+	modified int64 // ns since 1970
+	changed  int64 // ns since 1970, of the inode
+	inode    uint64
+}
 
-// look reads how a path is now.
-func look(path string, k kind) (state, error) {
-	s := state{path: path, kind: k}
-	if k == absence {
-		return s, gone(path)
-	}
-	if err := s.stat(); err != nil {
-		return s, err
-	}
-	newest := time.Unix(0, max(s.modified, s.changed))
-	s.racy = time.Since(newest) < racyWithin
+func (s state) isFolder() bool { return s.kind == names || s.kind == sources || s.kind == walked }
+
+// hasStamp says whether there is a stamp that may spare reading more.
+func (s state) hasStamp() bool { return s.kind != present && s.kind != stamped && s.kind != cached }
+
+// followed says whether it is what a link leads to that counts.
+func (s state) followed() bool { return s.kind != regular && s.kind != exact && s.kind != names }
+
+// look reads how the path is now.
+func (s *state) look() error {
 	var err error
-	if k != stamped {
-		s.sum, err = s.makeSum()
-	}
-	return s, err
-}
-
-// gone returns an error when there is something at a path.
-func gone(path string) error {
-	_, err := os.Lstat(path)
-	switch {
-	case err == nil:
-		return fs.ErrExist
-	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
-		return nil
+	switch s.kind {
+	case present:
+		s.sum, err = typeOf(s.path)
+	case stamped, cached:
+		s.sum, s.stamp.changed, err = stamps(s.path, s.files)
+	default:
+		if err = s.glance(); err == nil {
+			err = s.read()
+		}
 	}
 	return err
 }
 
-func (s *state) isFolder() bool { return s.kind == names || s.kind == sources }
-
-// stat reads what is cheap. Links are followed: what they lead to counts.
-func (s *state) stat() error {
-	info, err := os.Stat(s.path)
+// glance reads only the stamp.
+func (s *state) glance() error {
+	info, err := stat(s.path, s.followed())
 	if err != nil {
 		return err
 	}
-	if info.IsDir() != s.isFolder() {
-		return fs.ErrInvalid
+	format := info.Mode & syscall.S_IFMT
+	fits := format == syscall.S_IFREG || s.kind == exact
+	if s.isFolder() {
+		fits = format == syscall.S_IFDIR
 	}
-	s.size, s.modified = info.Size(), info.ModTime().UnixNano()
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
-		s.inode, s.changed = sys.Ino, time.Unix(sys.Ctim.Unix()).UnixNano()
+	if !fits {
+		return &fs.PathError{Op: "look at", Path: s.path, Err: fs.ErrInvalid}
 	}
+	s.stamp = stampOf(info)
 	return nil
 }
 
-// sum reads what is sure: the content, or the sorted names with their types.
-func (s *state) makeSum() (string, error) {
-	sum := sha256.New()
-	if s.isFolder() {
-		entries, err := os.ReadDir(s.path)
-		if err != nil {
-			return "", err
-		}
-		for _, e := range entries {
-			if s.kind == names || isSource(e.Name()) || e.IsDir() && e.Name()[0] != '.' {
-				_, _ = io.WriteString(sum, e.Name()+"\x00"+e.Type().String()+"\x00") // a hash does not fail
-			}
-		}
-		return encode(sum.Sum(nil)), nil
-	}
-	f, err := os.Open(s.path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	if _, err := io.Copy(sum, f); err != nil {
-		return "", err
-	}
-	return encode(sum.Sum(nil)), nil
+func stampOf(info *syscall.Stat_t) stamp {
+	return stamp{size: info.Size, modified: info.Mtim.Nano(), changed: info.Ctim.Nano(), inode: info.Ino}
 }
 
-// encode shortens a sum to 128 bits, which nobody meets by accident.
-func encode(sum []byte) string { return base64.RawURLEncoding.EncodeToString(sum[:16]) }
+func stat(path string, follow bool) (*syscall.Stat_t, error) {
+	call := syscall.Lstat
+	if follow {
+		call = syscall.Stat
+	}
+	var info syscall.Stat_t
+	for {
+		err := call(path, &info)
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil {
+			return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+		}
+		return &info, nil
+	}
+}
 
-// isSource says whether the go command looks at a file of that name in a package
-// folder (go help list, "Package"), tests aside.
-func isSource(name string) bool {
-	if name == "default.pgo" {
-		return true
+// typeOf returns the type of what is at a path, "" for nothing.
+func typeOf(path string) (string, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return "", nil
+	case err != nil:
+		return "", err
+	case info.Mode()&fs.ModeSymlink == 0:
+		return info.Mode().Type().String(), nil
 	}
-	if name[0] == '_' || name[0] == '.' || strings.HasSuffix(name, "_test.go") {
-		return false
+	to, err := os.Stat(path)
+	if err != nil {
+		return "link to nothing", nil //nolint:nilerr // a link that leads nowhere is a fact, not a failure
 	}
-	switch filepath.Ext(name) {
-	case ".go", ".c", ".cc", ".cpp", ".cxx", ".m", ".h", ".hh", ".hpp", ".hxx", ".f", ".F", ".for", ".f90",
-		".s", ".S", ".sx", ".swig", ".swigcxx", ".syso":
-		return true
-	}
-	return false
+	return "link to " + to.Mode().Type().String(), nil
 }
 
 // same says whether the path is as it was when it was recorded.
 func (s state) same() bool {
-	if s.kind == absence {
-		return gone(s.path) == nil
+	now := state{kind: s.kind, path: s.path, files: s.files}
+	if !s.hasStamp() {
+		return now.look() == nil && now.sum == s.sum
 	}
-	now := state{path: s.path, kind: s.kind}
-	if now.stat() != nil {
+	if now.glance() != nil {
 		return false
 	}
-	if !s.racy && now.identical(s) {
+	if !s.racy && now.stamp == s.stamp {
 		return true
 	}
-	if s.sum == "" || s.kind == content && now.size != s.size {
+	return now.read() == nil && now.sum == s.sum
+}
+
+// untouched says whether nothing happened to the path since a time that lies
+// before the state was seen, not even a change that was taken back.
+func (s state) untouched(since time.Time) bool {
+	now := state{kind: s.kind, path: s.path, files: s.files}
+	if !s.hasStamp() {
+		return now.look() == nil && now.sum == s.sum && (s.kind != stamped || now.stamp.changed < since.UnixNano())
+	}
+	if now.glance() != nil || now.stamp != s.stamp || s.stamp.changed >= since.UnixNano() {
 		return false
 	}
-	sum, err := now.makeSum()
-	return err == nil && sum == s.sum
+	return !s.racy || now.read() == nil && now.sum == s.sum
 }
 
-// identical compares what stat tells.
-func (s state) identical(t state) bool {
-	return s.size == t.size && s.modified == t.modified && s.changed == t.changed && s.inode == t.inode
-}
+// racyWithin is how coarse the clock of a file system may be: what changed that
+// long before a build, or later, could change again without another stamp.
+const racyWithin = 2 * time.Second
 
-// untouched says whether nothing happened to the path since a time, before which
-// it was recorded or not, not even a change that was taken back.
-func (s state) untouched(since time.Time) bool {
-	if s.kind == absence {
-		return gone(s.path) == nil
-	}
-	now := state{path: s.path, kind: s.kind}
-	return now.stat() == nil && now.identical(s) && s.changed < since.UnixNano()
-}
-
-func byPath(a, b state) int { return strings.Compare(a.path+string(a.kind), b.path+string(b.kind)) }
-
-// unique sorts states and leaves out what is there twice.
-func unique(states []state) []state {
-	slices.SortFunc(states, byPath)
-	return slices.CompactFunc(states, func(a, b state) bool { return a.path == b.path && a.kind == b.kind })
+// settle decides whether the stamp is to be trusted, for a state that nothing
+// happened to since a time.
+func (s *state) settle(since time.Time) {
+	s.racy = s.racy || max(s.stamp.modified, s.stamp.changed) >= since.Add(-racyWithin).UnixNano()
 }

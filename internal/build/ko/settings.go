@@ -2,6 +2,7 @@ package ko
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
 	"strings"
 )
@@ -178,14 +179,10 @@ func (c Config) facts(ctx context.Context, s Settings) *facts {
 	if len(s.Platforms) == 1 && strings.Contains(s.Platforms[0], "/") {
 		set["GOARCH"] = strings.Split(s.Platforms[0], "/")[1]
 	}
-	for name, value := range s.Env {
-		set[name] = value
-	}
+	maps.Copy(set, s.Env)
 	f := &facts{Env: map[string]string{"LDFLAGS": ""}, ctx: ctx, dir: s.Dir, set: set, epoch: c.environ["SOURCE_DATE_EPOCH"]}
 	for _, all := range []map[string]string{c.environ, set} {
-		for name, value := range all {
-			f.Env[name] = value
-		}
+		maps.Copy(f.Env, all)
 	}
 	return f
 }

@@ -37,7 +37,7 @@ func (p *Plan) resolveBase(f *file, i int) (base, error) {
 	fail := func(err error) (base, error) {
 		return base{}, &Error{File: f.name, Line: lineOf(st.Location), Err: err}
 	}
-	name, _, err := f.lex.ProcessWord(st.BaseName, f.globals)
+	name, err := putIn(f.lex, st.BaseName, f.globals)
 	if err != nil {
 		return fail(err)
 	}
@@ -46,7 +46,7 @@ func (p *Plan) resolveBase(f *file, i int) (base, error) {
 	}
 	b := base{kind: fromImage, name: name, platform: p.platform}
 	if st.Platform != "" {
-		text, _, err := f.lex.ProcessWord(st.Platform, f.globals)
+		text, err := putIn(f.lex, st.Platform, f.globals)
 		if err == nil {
 			b.platform, err = parsePlatform(text)
 		}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -130,7 +131,11 @@ type file struct {
 }
 
 func (p *Plan) read() (*file, error) {
-	result, err := parser.Parse(bytes.NewReader(p.source))
+	source, err := text(p.source)
+	if err != nil {
+		return nil, &Error{File: p.options.Name, Line: 1, Err: err}
+	}
+	result, err := parser.Parse(strings.NewReader(source))
 	if err != nil {
 		return nil, p.syntaxError(err)
 	}
@@ -158,6 +163,24 @@ func (p *Plan) read() (*file, error) {
 	}
 	f.reach(target)
 	return f, nil
+}
+
+// text returns a Dockerfile as UTF-8. In comments other bytes do no harm.
+func text(source []byte) (string, error) {
+	if utf8.Valid(source) {
+		return string(source), nil
+	}
+	var out strings.Builder
+	for line := range strings.Lines(string(source)) {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") {
+			line = strings.ToValidUTF8(line, "?")
+		}
+		out.WriteString(line)
+	}
+	if !utf8.ValidString(out.String()) {
+		return "", errors.New("the file is not in UTF-8")
+	}
+	return out.String(), nil
 }
 
 // syntaxError gives the place to an error of BuildKit's parser.

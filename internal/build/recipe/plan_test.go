@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/davit-dev/davit/internal/build/recipe"
 )
@@ -107,7 +108,7 @@ func TestForeign(t *testing.T) {
 // TestNative holds forms that are understood, beside those that TestRun builds.
 func TestNative(t *testing.T) {
 	for _, dockerfile := range []string{
-		golang + "RUN make\nFROM scratch", // a stage that leads nowhere
+		"# \xe4\n" + golang + "RUN make\nFROM scratch", // a stage that leads nowhere
 		"# syntax=docker/dockerfile:1\n" + golang + "RUN --mount=type=cache,target=/root/.cache/go-build go build",
 		"# escape=`\nFROM golang:1.22`\n AS b\nRUN go build",
 		"FROM golang:1.22 AS b\nRUN apt-get update && apt-get upgrade -y && apt-get install -y --no-install-recommends git make gcc nodejs && rm -rf /var/lib/apt/lists/*\nFROM scratch\nCOPY --from=b /a /",
@@ -137,6 +138,7 @@ func TestParseRefuses(t *testing.T) {
 		"":                                  "D:1: ",
 		"RUN x":                             "D:1: ",
 		"FROM alpine\n\nBREW coffee":        "D:3: ",
+		"FROM alpine\nENV X=\xe4":           "D:1: the file is not in UTF-8",
 		"ARG X\nFROM $X":                    "D:2: FROM $X comes to nothing",
 		"FROM --platform=$NONE alpine":      "D:1: ",
 		"FROM alpine\nCOPY <<EOF /x\nno en": "D:",
@@ -184,7 +186,11 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("ARG A=$A$A\nFROM ${A:-golang}:${B:+x}1.2\nENV A=$A B=${A#*.}\nRUN useradd -rmu 1 x; adduser -SG x y; install -Dm1 a b; ln -sf; sed -i s,a,b,g c"))
 	f.Fuzz(func(t *testing.T, source []byte) {
 		opts := recipe.Options{Args: map[string]string{"A": "v"}}
+		start := time.Now()
 		plan, err := recipe.Parse(source, opts)
+		if took := time.Since(start); took > 5*time.Second {
+			t.Fatalf("%q takes %v", source, took)
+		}
 		again, err2 := recipe.Parse(source, opts)
 		if fmt.Sprint(err) != fmt.Sprint(err2) {
 			t.Fatalf("%q: %v, and then %v", source, err, err2)

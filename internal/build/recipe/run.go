@@ -264,7 +264,7 @@ func (r *run) imageTree(ctx context.Context, ref string, p platform) (*tree.Tree
 	if err != nil {
 		return nil, err
 	}
-	t, err := tree.New(dir, tree.Below{Image: func(context.Context) (*tree.Index, error) { return index, nil }}, false)
+	t, err := tree.New(dir, tree.Below{Image: tree.Fixed(index)}, false)
 	if err == nil {
 		r.trees = append(r.trees, t)
 	}

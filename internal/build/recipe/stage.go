@@ -2,6 +2,7 @@ package recipe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -165,20 +166,21 @@ func (s *stage) expand(cmd instructions.Command) error {
 		return e.ExpandRaw(func(text string) (string, error) {
 			lex := shell.NewLex('\\')
 			lex.SkipProcessQuotes = true
-			out, _, err := lex.ProcessWord(text, s.env)
-			return out, err
+			return putIn(lex, text, s.env)
 		})
 	}
 	return nil
 }
 
 // mostBytes bounds a text with its variables put in.
-const mostBytes = 1 << 20
+const mostBytes = 1 << 16
 
-func (s *stage) word(text string) (string, error) {
-	out, _, err := s.file.lex.ProcessWord(text, s.env)
+func (s *stage) word(text string) (string, error) { return putIn(s.file.lex, text, s.env) }
+
+func putIn(lex *shell.Lex, text string, env *variables) (string, error) {
+	out, _, err := lex.ProcessWord(text, env)
 	if len(out) > mostBytes {
-		return "", refuse("the text is too long with its variables put in")
+		return "", errors.New("the text is too long with its variables put in")
 	}
 	return out, err
 }

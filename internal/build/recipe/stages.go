@@ -43,7 +43,7 @@ func (p *Plan) globalArgs(lex *shell.Lex, commands []instructions.ArgCommand) (*
 			}
 			if !given {
 				var err error
-				if value, _, err = lex.ProcessWord(*arg.Value, v); err != nil {
+				if value, err = putIn(lex, *arg.Value, v); err != nil {
 					return nil, &Error{File: p.options.Name, Line: lineOf(commands[i].Location()), Err: err}
 				}
 			}

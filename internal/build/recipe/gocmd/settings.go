@@ -79,37 +79,3 @@ func goflags(text string) (string, error) {
 	}
 	return strings.Join(c.Flags, " "), nil
 }
-
-// Release reads the tag of an image golang: the version that it names, as in
-// "1.22.3", and whether that is a single release. ok is false for what is no
-// release of Go that builds modules: before 1.11, or one with another name.
-func Release(tag string) (version string, exact, ok bool) {
-	tag, _, _ = strings.Cut(tag, "@")
-	if tag == "" || tag == "latest" {
-		return "", false, true
-	}
-	match := releaseTag.FindStringSubmatch(tag)
-	if match == nil {
-		return "", false, slices.Contains(distributions(), strings.TrimPrefix(tag, "tip-"))
-	}
-	if suffix := strings.TrimPrefix(match[4], "-"); suffix != "" && !slices.ContainsFunc(distributions(), func(d string) bool {
-		return suffix == d || strings.HasPrefix(suffix, d) && (d == "alpine" || suffix == d+"-slim")
-	}) {
-		return "", false, false
-	}
-	version = match[1]
-	minor := 0
-	if match[2] != "" {
-		_, _ = fmt.Sscanf(match[2], ".%d", &minor) // three digits at most
-		version += match[2]
-	}
-	exact = match[3] != ""
-	return version + match[3], exact, match[1] == "1" && (match[2] == "" || minor >= 11)
-}
-
-var releaseTag = regexp.MustCompile(`^(\d)(\.\d{1,3})?((?:\.\d{1,3})|(?:rc\d+|beta\d+))?(-[a-z0-9.-]+)?$`)
-
-// distributions are what a tag of golang says about its system.
-func distributions() []string {
-	return []string{"alpine", "bookworm", "trixie", "bullseye", "buster", "stretch", "jessie", "wheezy", "forky"}
-}

@@ -31,6 +31,9 @@ func git(s *Shell, args []string) (action, error) {
 		if err != nil {
 			return 1, err
 		}
+		if isStatus(args) && s.Tree.Relinked() {
+			return 1, refuse("git describe --dirty with links to absolute paths is not run")
+		}
 		if isStatus(args) {
 			if err := s.noSubmodules(ctx, work); err != nil {
 				return 1, err

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/modfile"
+
 	"github.com/davit-dev/davit/internal/build/recipe/gocmd"
 )
 
@@ -158,7 +160,10 @@ func (g *goRun) prepare(ctx context.Context) error {
 		}
 	}
 	g.module = path.Dir(module)
-	return g.settings(at)
+	if err := g.settings(at); err != nil {
+		return err
+	}
+	return g.contained(found)
 }
 
 // above looks for a file in a folder of the tree and those that it is in.
@@ -210,6 +215,70 @@ func (g *goRun) hosted() []string {
 		}
 	}
 	return packages
+}
+
+// contained refuses what would make the go command read files outside the tree.
+func (g *goRun) contained(module bool) error {
+	root := g.Tree.Dir() + string(filepath.Separator)
+	for _, p := range g.hosted() {
+		if !path.IsAbs(p) {
+			p = filepath.Join(g.dir, p)
+		}
+		if !strings.HasPrefix(filepath.Clean(p)+"/", root) {
+			return refuse("%s lies outside the image", p)
+		}
+	}
+	files := map[string]string{}
+	if module {
+		files["go.mod"] = filepath.Join(g.Tree.Dir(), g.module, "go.mod")
+	}
+	if i := slices.IndexFunc(g.env, func(v string) bool { return strings.HasPrefix(v, "GOWORK=/") }); i >= 0 {
+		files["go.work"] = strings.TrimPrefix(g.env[i], "GOWORK=")
+	}
+	for kind, file := range files {
+		folders, err := localFolders(kind, file)
+		if err != nil {
+			return err
+		}
+		for _, dir := range folders {
+			if path.IsAbs(dir) || !strings.HasPrefix(filepath.Join(filepath.Dir(file), dir)+"/", root) {
+				return refuse("%s names the folder %s, which is understood only when it is relative and in the image", kind, dir)
+			}
+		}
+	}
+	return nil
+}
+
+// localFolders returns the folders of modules that a go.mod or go.work names.
+func localFolders(kind, file string) ([]string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var folders []string
+	var replaced []*modfile.Replace
+	if kind == "go.work" {
+		work, err := modfile.ParseWork(kind, data, nil)
+		if err != nil {
+			return nil, refuse("%v", err)
+		}
+		for _, use := range work.Use {
+			folders = append(folders, use.Path)
+		}
+		replaced = work.Replace
+	} else {
+		mod, err := modfile.Parse(kind, data, nil)
+		if err != nil {
+			return nil, refuse("%v", err)
+		}
+		replaced = mod.Replace
+	}
+	for _, r := range replaced {
+		if r.New.Version == "" {
+			folders = append(folders, r.New.Path)
+		}
+	}
+	return folders, nil
 }
 
 // modify runs what changes go.mod, go.sum or vendor, and refuses the result when

@@ -159,7 +159,7 @@ func (s *Shell) lookup(name string) (string, bool) {
 }
 
 // mostBytes bounds the value of a variable.
-const mostBytes = 1 << 16
+const mostBytes = 1 << 14
 
 func (s *Shell) assign(name, value string, export bool) error {
 	if len(value) > mostBytes {
@@ -185,11 +185,14 @@ func (s *Shell) list(ctx context.Context, stmts []*syntax.Stmt) (status int, err
 }
 
 func (s *Shell) stmt(ctx context.Context, stmt *syntax.Stmt) (int, error) {
+	s.commands++
 	switch {
 	case stmt.Background || stmt.Coprocess || stmt.Disown:
 		return 0, refuse("a command in the background is not understood")
 	case ctx.Err() != nil:
 		return 0, context.Cause(ctx)
+	case s.commands > mostCommands:
+		return 0, refuse("the line runs more than %d commands", mostCommands)
 	case stmt.Cmd == nil:
 		return s.redirected(ctx, stmt, func(*Shell) (int, error) { return 0, nil })
 	case stmt.Negated:
@@ -246,9 +249,6 @@ func (s *Shell) command(ctx context.Context, cmd syntax.Command) (int, error) {
 
 // call runs a command with its arguments, or only sets variables.
 func (s *Shell) call(ctx context.Context, c *syntax.CallExpr) (int, error) {
-	if s.commands++; s.commands > mostCommands {
-		return 0, refuse("the line runs more than %d commands", mostCommands)
-	}
 	args, err := s.fields(ctx, c.Args)
 	if err != nil {
 		return 0, err

@@ -59,7 +59,7 @@ func (t *Tree) bringUp(ctx context.Context, at string, i Info) error {
 	case i.Dir:
 		return t.root.Mkdir(at, 0o755)
 	case i.Link != "":
-		return t.root.Symlink(i.Link, at)
+		return t.putLink(at, i)
 	}
 	content, err := t.Open(ctx, "/"+at)
 	if err != nil {
@@ -80,13 +80,15 @@ type Source interface {
 // Copy copies a file, folder or link, with all in it, to a name of the tree.
 // Files replace files, and folders are merged. as may change modes and owners.
 func (t *Tree) Copy(ctx context.Context, from Source, source, target string, as func(Info) Info) error {
+	if from == Source(t) {
+		if err := t.outside(ctx, source, target); err != nil {
+			return err
+		}
+	}
 	top := ""
 	return from.Walk(ctx, source, func(name string, i Info) error {
 		if top == "" {
 			top = name
-			if from == Source(t) && strings.HasPrefix(path.Clean(target)+"/", path.Join(name, "/")+"/") {
-				return fmt.Errorf("%s: %w", source, ErrIntoItself)
-			}
 		}
 		at := path.Join(target, name[len(top):])
 		i = as(i)
@@ -98,6 +100,19 @@ func (t *Tree) Copy(ctx context.Context, from Source, source, target string, as 
 		}
 		return from.CopyFile(ctx, name, t, at, i)
 	})
+}
+
+// outside refuses a copy of something to itself or to a place in it.
+func (t *Tree) outside(ctx context.Context, source, target string) error {
+	from, err := t.resolve(ctx, source, true, reading)
+	if err != nil {
+		return err
+	}
+	to, err := t.resolve(ctx, target, true, writing)
+	if err == nil && (from == "" || strings.HasPrefix(to+"/", from+"/")) {
+		err = fmt.Errorf("%s: %w", source, ErrIntoItself)
+	}
+	return err
 }
 
 func (t *Tree) mergeDir(ctx context.Context, at string, i Info) error {

@@ -255,3 +255,8 @@ func keepContent(name string, content io.Reader) error {
 	}
 	return err
 }
+
+// Fixed makes a list of files that is at hand what Below.Image is.
+func Fixed(x *Index) func(context.Context) (*Index, error) {
+	return func(context.Context) (*Index, error) { return x, nil }
+}

@@ -36,6 +36,7 @@ type node struct {
 	Owner
 	mode int64
 	step int
+	link string // where a symbolic link points to: on disk it stays inside the folder
 }
 
 // Tree is the files of a stage: those that its instructions made, in a folder,
@@ -48,6 +49,8 @@ type Tree struct {
 	gone  map[string]int  // names of the base that were removed, and in which step
 	step  int
 	whole bool
+	// relinked says that a link on disk differs from the one that was made.
+	relinked bool
 }
 
 // New returns the tree of an empty folder over a base. With whole, every name is
@@ -74,7 +77,7 @@ func (t *Tree) Clone(dir string, whole bool) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.nodes, c.gone, c.step = maps.Clone(t.nodes), maps.Clone(t.gone), t.step
+	c.nodes, c.gone, c.step, c.relinked = maps.Clone(t.nodes), maps.Clone(t.gone), t.step, t.relinked
 	err = fs.WalkDir(t.root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
 		switch {
 		case err != nil || name == ".":
@@ -98,6 +101,11 @@ func (t *Tree) Clone(dir string, whole bool) (*Tree, error) {
 
 // Dir is the folder on disk.
 func (t *Tree) Dir() string { return t.dir }
+
+// Relinked tells whether a link on disk differs from the one in the tree, because
+// that one begins at the root or leads above it. On disk no link leads out of
+// the folder, so that commands of this machine see what is in the tree.
+func (t *Tree) Relinked() bool { return t.relinked }
 
 // Host returns where a name lies on disk, after its links were followed.
 func (t *Tree) Host(ctx context.Context, name string) (string, error) {
@@ -204,11 +212,7 @@ func (t *Tree) describe(at string, onDisk fs.FileInfo) (Info, error) {
 	i := Info{Dir: onDisk.IsDir(), Size: onDisk.Size(), Mode: 0o644}
 	switch mode := onDisk.Mode(); {
 	case mode&fs.ModeSymlink != 0:
-		target, err := t.root.Readlink(at)
-		if err != nil {
-			return Info{}, err
-		}
-		i.Link, i.Mode, i.Size = target, 0o777, 0
+		i.Link, i.Mode, i.Size = t.nodes[at].link, 0o777, 0
 	case i.Dir || mode&0o100 != 0:
 		i.Mode = 0o755
 	}

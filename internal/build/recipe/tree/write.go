@@ -14,7 +14,7 @@ import (
 
 // note keeps what the disk does not say.
 func (t *Tree) note(at string, mode int64, owner Owner) {
-	t.nodes[at] = node{Owner: owner, mode: mode & 0o7777, step: t.step}
+	t.nodes[at] = node{Owner: owner, mode: mode & 0o7777, step: t.step, link: t.nodes[at].link}
 }
 
 // place resolves a name that is about to be written and makes room for it: the
@@ -194,9 +194,24 @@ func (t *Tree) Symlink(ctx context.Context, name, target string, owner Owner) er
 	if err := t.parent(ctx, at); err != nil {
 		return err
 	}
-	t.note(at, 0o777, owner)
-	return t.root.Symlink(target, at)
+	return t.putLink(at, Info{Link: target, Owner: owner})
 }
+
+// putLink makes a symbolic link at a resolved place.
+func (t *Tree) putLink(at string, i Info) error {
+	onDisk := i.Link
+	if path.IsAbs(i.Link) || leadsAbove(path.Join(path.Dir(at), i.Link)) {
+		inside := path.Clean(i.Link)
+		if !path.IsAbs(inside) {
+			inside = path.Join("/", path.Dir(at), inside)
+		}
+		onDisk, t.relinked = path.Join(strings.Repeat("../", strings.Count(at, "/")), ".", inside), true
+	}
+	t.nodes[at] = node{Owner: i.Owner, mode: 0o777, step: t.step, link: i.Link}
+	return t.root.Symlink(onDisk, at)
+}
+
+func leadsAbove(name string) bool { return name == ".." || strings.HasPrefix(name, "../") }
 
 // Remove takes a name away, and what is in it. It need not be there.
 func (t *Tree) Remove(ctx context.Context, name string) error {
