@@ -50,6 +50,13 @@ func buildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.BoolVar(&o.Provenance, "provenance", true, "attach how the image was built to a pushed one")
 	f.StringVar(&o.Key, "sign-key", os.Getenv("DAVIT_SIGN_KEY"), "sign with this private key; one is made if it is not there (default $DAVIT_SIGN_KEY)")
 	f.BoolVar(&o.DebugInfo, "debug-info", false, "strip the programs, and attach them with their debug information")
+	f.StringVar(&o.SBOMDir, "sbom-dir", "", "write the bills of materials into this folder, too")
+	f.StringVar(&o.User, "image-user", "", "user of the image, instead of build.user")
+	f.StringArrayVar(&o.Ldflags, "ldflags", nil, "more -ldflags for go build")
+	f.BoolVar(&o.TagOnly, "tag-only", false, "references by tag, without a digest")
+	f.VarPF(switchFlag(func() { o.Flags = append(o.Flags, "-gcflags=all=-N -l") }), "disable-optimizations", "", "build for a debugger").NoOptDefVal = "true"
+	f.VarPF(switchFlag(func() { o.Load, o.Push = "docker", false }), "local", "L", "load into docker instead of pushing").NoOptDefVal = "true"
+	f.SetNormalizeFunc(likeKo)
 	f.VarPF(formFlag{&o.Form, ko.Bare}, "bare", "", "call the image as the repository (as ko does)").NoOptDefVal = "true"
 	f.VarPF(formFlag{&o.Form, ko.Base}, "base-import-paths", "B", "call images REPO/NAME").NoOptDefVal = "true"
 	f.VarPF(formFlag{&o.Form, ko.Preserved}, "preserve-import-paths", "P", "call images REPO/IMPORTPATH").NoOptDefVal = "true"
@@ -84,6 +91,39 @@ func (f formFlag) Set(text string) error {
 		*f.to = &f.form
 	}
 	return err
+}
+
+// switchFlag is a switch that does something when it is on.
+type switchFlag func()
+
+// String implements pflag.Value.
+func (f switchFlag) String() string { return "" }
+
+// Type implements pflag.Value.
+func (f switchFlag) Type() string { return "bool" }
+
+// Set implements pflag.Value.
+func (f switchFlag) Set(text string) error {
+	on, err := strconv.ParseBool(text)
+	if err == nil && on {
+		f()
+	}
+	return err
+}
+
+// likeKo lets flags be called as ko calls them.
+func likeKo(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	switch name {
+	case "tags":
+		name = "tag"
+	case "oci-layout-path":
+		name = "oci-layout"
+	case "image-label":
+		name = "label"
+	case "image-annotation":
+		name = "annotation"
+	}
+	return pflag.NormalizedName(name)
 }
 
 func firstSet(names ...string) string {

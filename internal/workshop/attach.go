@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/build/attest"
 	"github.com/davit-dev/davit/internal/build/sbom"
+	"github.com/davit-dev/davit/internal/x/atomicfile"
 )
 
 // attach puts beside what was pushed what it is made of and how.
@@ -24,6 +27,11 @@ func (b *bench) attach(ctx context.Context, all []made) error {
 	kinds, err := sbomKinds(b.order.SBOM)
 	if err != nil {
 		return err
+	}
+	if b.order.SBOMDir != "" {
+		if err := b.writeSBOMs(ctx, all, kinds); err != nil {
+			return err
+		}
 	}
 	nothing := len(kinds) == 0 && !b.order.Provenance && b.order.Key == "" && !b.order.DebugInfo
 	if nothing || !b.pushes() {
@@ -36,6 +44,35 @@ func (b *bench) attach(ctx context.Context, all []made) error {
 	for i := range all {
 		if err := b.attachTo(ctx, &all[i], kinds, key); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// writeSBOMs writes the bills of materials into a folder, as NAME.spdx.json and
+// NAME.cdx.json.
+func (b *bench) writeSBOMs(ctx context.Context, all []made, kinds []string) error {
+	if err := os.MkdirAll(b.order.SBOMDir, 0o755); err != nil {
+		return fmt.Errorf("--sbom-dir: %w", err)
+	}
+	for i := range all {
+		facts, err := b.facts(ctx, &all[i])
+		if err != nil {
+			return err
+		}
+		for _, kind := range kinds {
+			write, extension := sbom.SPDX, ".spdx.json"
+			if kind == "cyclonedx" {
+				write, extension = sbom.CycloneDX, ".cdx.json"
+			}
+			document, err := write(facts)
+			if err != nil {
+				return err
+			}
+			name := filepath.Join(b.order.SBOMDir, path.Base(all[i].built.Name)+extension)
+			if err := atomicfile.Write(name, document, 0o644); err != nil {
+				return fmt.Errorf("--sbom-dir: %w", err)
+			}
 		}
 	}
 	return nil

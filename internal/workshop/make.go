@@ -57,6 +57,11 @@ func (b *bench) config(ctx context.Context) (build.Config, error) {
 	if len(b.order.Platforms) > 0 {
 		cfg.Platforms = b.order.Platforms
 	}
+	if b.order.User != "" {
+		cfg.User = b.order.User
+	}
+	cfg.Flags = slices.Concat(cfg.Flags, b.order.Flags)
+	cfg.Ldflags = slices.Concat(cfg.Ldflags, b.order.Ldflags)
 	cfg.Labels = merged(cfg.Labels, b.order.Labels)
 	cfg.Annotations = merged(cfg.Annotations, b.order.Annotations)
 	if cfg.GitLabels {
@@ -271,7 +276,7 @@ func (b *bench) koConfig(ctx context.Context, main source.Main) (build.Config, e
 		cfg.Base = said.Base
 	}
 	cfg.Cgo, cfg.Env, cfg.Flags, cfg.Tags, cfg.Ldflags, cfg.Capabilities =
-		said.Cgo, said.Env, said.Flags, said.Tags, said.Ldflags, said.Capabilities
+		said.Cgo, said.Env, slices.Concat(said.Flags, b.order.Flags), said.Tags, slices.Concat(said.Ldflags, b.order.Ldflags), said.Capabilities
 	if len(b.order.Platforms) == 0 && len(said.Platforms) > 0 {
 		if cfg.Platforms, err = ko.SelectPlatforms(said.Platforms, build.Platforms()); err != nil {
 			return cfg, err
@@ -294,4 +299,16 @@ func koProblem(err error, at ko.Origins) error {
 		}
 	}
 	return err
+}
+
+// place reads the names that ko has for this machine instead of a registry.
+func (o *Order) place() error {
+	switch to := ko.ParseDestination(o.Repo, false); to.Place {
+	case ko.Docker:
+		o.Load, o.Push = "docker", false
+	case ko.Kind:
+		return fmt.Errorf("%s: davit does not load into kind; build with --tarball FILE, then 'kind load image-archive FILE'", o.Repo)
+	case ko.Nowhere, ko.Registry:
+	}
+	return nil
 }

@@ -8,12 +8,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/build/base"
+	"github.com/davit-dev/davit/internal/build/layer"
 	"github.com/davit-dev/davit/internal/build/recipe"
+	"github.com/davit-dev/davit/internal/build/sink"
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/source"
 )
@@ -24,15 +28,17 @@ func Plan(o Order) (*recipe.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseRecipe(o, platforms[0])
+	return parseRecipe(o, platforms[0], "0")
 }
 
-func parseRecipe(o Order, p v1.Platform) (*recipe.Plan, error) {
+// parseRecipe reads the order's Dockerfile. epoch, in seconds since 1970, is what
+// its commands take for now, unless an argument says otherwise.
+func parseRecipe(o Order, p v1.Platform, epoch string) (*recipe.Plan, error) {
 	data, err := os.ReadFile(o.Dockerfile)
 	if err != nil {
 		return nil, fmt.Errorf("read Dockerfile: %w", err)
 	}
-	return recipe.Parse(data, recipe.Options{Name: o.Dockerfile, Target: o.Stage, Args: o.Args, Platform: p.String()})
+	return recipe.Parse(data, recipe.Options{Name: o.Dockerfile, Target: o.Stage, Args: merged(map[string]string{"SOURCE_DATE_EPOCH": epoch}, o.Args), Platform: p.String()})
 }
 
 // openRecipe prepares the build of a Dockerfile. Its context is a folder, which
@@ -100,7 +106,7 @@ func (b *bench) makeRecipe(ctx context.Context) ([]made, error) {
 // stage builds the Dockerfile for a platform. What is not understood goes to
 // another builder; an error is what both know of it.
 func (b *bench) stage(ctx context.Context, p v1.Platform) (build.Stage, error) {
-	plan, err := parseRecipe(b.order, p)
+	plan, err := parseRecipe(b.order, p, b.epoch(ctx))
 	if err != nil {
 		return build.Stage{}, err
 	}
@@ -113,6 +119,21 @@ func (b *bench) stage(ctx context.Context, p v1.Platform) (build.Stage, error) {
 		return build.Stage{}, err
 	}
 	return build.Stage{Platform: p, Base: result.Base, Config: result.Config, Author: result.Author, Layers: result.Layers}, nil
+}
+
+// epoch is the time that a build happens at, so that the same source gives the
+// same image (reproducible-builds.org/specs/source-date-epoch): what the variable
+// says, else when it was committed, else 1970.
+func (b *bench) epoch(ctx context.Context) string {
+	if set := os.Getenv("SOURCE_DATE_EPOCH"); set != "" {
+		return set
+	}
+	if tree, err := b.tree(ctx); err == nil && tree.Revision != "" {
+		if state, err := sink.DescribeGit(ctx, tree); err == nil {
+			return strconv.FormatInt(state.Time.Unix(), 10)
+		}
+	}
+	return "0"
 }
 
 func (b *bench) execute(ctx context.Context, plan *recipe.Plan, p v1.Platform) (recipe.Result, error) {
@@ -128,6 +149,9 @@ func (b *bench) execute(ctx context.Context, plan *recipe.Plan, p v1.Platform) (
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return recipe.Result{}, fmt.Errorf("make a folder for stages: %w", err)
 	}
+	now := time.Now()
+	_ = os.Chtimes(scratch, now, now) // else it is swept earlier, no more
+	layer.Sweep(filepath.Dir(scratch), now.Add(-layer.UnusedAfter))
 	return plan.Run(ctx, b.module.Dir, recipe.World{
 		Scratch: scratch, Dockerfile: b.order.Dockerfile, Roots: base.Roots, Zones: base.Zones,
 		Base: func(ctx context.Context, ref, platform string) (v1.Image, error) {

@@ -62,7 +62,11 @@ func (b *bench) sendOne(ctx context.Context, m *made, refs []sink.Reference) err
 		}
 	}
 	for _, ref := range refs {
-		m.built.References = append(m.built.References, ref.At(m.built.Digest))
+		if b.order.TagOnly && ref.Tag() != "" {
+			m.built.References = append(m.built.References, ref.String())
+		} else {
+			m.built.References = append(m.built.References, ref.At(m.built.Digest))
+		}
 	}
 	if m.built.Pushed = b.pushes(); !m.built.Pushed {
 		return nil

@@ -30,6 +30,9 @@ type Order struct {
 	Platforms   []string // instead of those of davit.yaml
 	Labels      map[string]string
 	Annotations map[string]string
+	User        string   // of the image, instead of that of davit.yaml
+	Flags       []string // of go build, beside those of davit.yaml
+	Ldflags     []string // beside those of davit.yaml
 
 	Dockerfile string // "" is none
 	Stage      string // of the Dockerfile, "" for the last
@@ -43,8 +46,10 @@ type Order struct {
 	Tarball   string   // file for an archive, "-" for standard output, "" for none
 	Load      string   // engine of this machine, "" for none
 	ImageRefs string   // file for the references, "" for none
+	TagOnly   bool     // whether references are by tag, without a digest
 
 	SBOM       []string // kinds that are attached to what is pushed
+	SBOMDir    string   // folder that they are written into, "" for none
 	Provenance bool     // whether it is attached
 	Key        string   // file of the private key to sign with, "" for none
 	DebugInfo  bool     // whether programs are stripped, and attached as they were
@@ -125,6 +130,9 @@ func openModule(o Order) (*bench, error) {
 	dir, wanted := splitTargets(o.Targets)
 	module, err := source.Find(dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := o.place(); err != nil {
 		return nil, err
 	}
 	b := &bench{order: o, module: module, wanted: rooted(module.Dir, wanted), each: len(wanted) > 0}
