@@ -83,6 +83,9 @@ func hintOf(err error) string {
 	if tree, ok := errors.AsType[*source.Error](err); ok {
 		return tree.Hint
 	}
+	if compile, ok := errors.AsType[*build.CompileError](err); ok {
+		return compile.Hint
+	}
 	if settings, ok := errors.AsType[*config.Error](err); ok {
 		return settings.Hint
 	}

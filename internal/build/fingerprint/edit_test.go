@@ -166,6 +166,7 @@ func edits() []edit {
 		{"an object", false, toggle("app/deep/er/er_linux.syso", "no object\n")},
 		{"a test of another package", false, toggle("app/deep/er/er_test.go", "package wrong\n")},
 		{"a test becomes one of another package", false, replace("app/main_test.go", "package main", "package wrong")},
+		{"a test with a broken import", false, replace("app/main_test.go", "\nfunc", "\nimport 5\n\nfunc")},
 		{"for another system", false, rename("app/deep/er/er_linux.go", "app/deep/er/er_plan9.go")},
 		{"a package goes away", false, rename("app/deep", "app/moved")},
 		{"an embedded file", false, replace("app/data/one.txt", "one", "two")},
@@ -181,6 +182,8 @@ func edits() []edit {
 		{"an embedded folder becomes a module", false, toggle("app/data/files/s/go.mod", "module example.com/s\n")},
 		{"another pattern", false, replace("app/data/data.go", "tpl/*/x.txt", "tpl/*/*.txt")},
 		{"a pattern goes into a comment", false, replace("app/data/data.go", "//go:embed all:hid\n", "/*\n//go:embed all:hid\n*/\n")},
+		{"an embedded file's folder is a link", false, link("app/data/fixed")},
+		{"an embedded file's folder becomes a module", false, toggle("app/data/fixed/in/go.mod", "module example.com/in\n")},
 		{"go line", false, replace("app/go.mod", "go 1.26\n", "go 1.25\n")},
 		{"toolchain line", false, replace("app/go.mod", "go 1.26\n", "go 1.26\n\ntoolchain go1.26.0\n")},
 		{"godebug line", false, replace("app/go.mod", "", "\ngodebug panicnil=1\n")},
@@ -195,6 +198,11 @@ func edits() []edit {
 		{"a workspace without the module", false, toggle("go.work", "go 1.26\n\nuse ./other\n")},
 		{"vendor", false, vendor},
 		{"a vendored file", false, replace("app/vendor/example.com/lib/lib.go", "lib", "vendored")},
+		{"an empty vendor folder", false, func(w *world, _ *rand.Rand) {
+			if err := os.Mkdir(w.path("app/vendor"), 0o755); err != nil {
+				_ = os.Remove(w.path("app/vendor")) // it stays when there is something in it
+			}
+		}},
 		{"a vendor folder", false, toggle("app/vendor/modules.txt", "## workspace\n")},
 		{"a profile", false, toggle("app/default.pgo", "no profile\n")},
 		{"-pgo", false, flagged("-pgo=profile")},

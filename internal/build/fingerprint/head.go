@@ -54,7 +54,7 @@ func embedLines(text []byte) []string {
 		if what == token.EOF {
 			return lines
 		}
-		if what == token.COMMENT && strings.HasPrefix(literal, embedLine) {
+		if strings.HasPrefix(literal, embedLine) { // which only a comment does
 			lines = append(lines, literal)
 		}
 	}

@@ -107,8 +107,11 @@ func (in *inputs) embedded(dir string, pattern []string, all bool) {
 // matched notes what a part of a pattern matched. Files are listed by go list.
 func (in *inputs) matched(path string, rest []string, all bool) {
 	info, err := os.Lstat(path)
-	if err != nil || !info.IsDir() {
+	if err != nil {
 		in.add(path, present)
+		return
+	}
+	if !info.IsDir() {
 		return
 	}
 	in.add(filepath.Join(path, "go.mod"), present)

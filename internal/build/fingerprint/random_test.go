@@ -49,6 +49,7 @@ func TestAgainstGoBuild(t *testing.T) {
 
 // build0 makes the record of a tree that builds.
 func (w *walk) build0() {
+	w.named = w.r.IntN(2) == 0
 	w.known = w.record()
 	w.remember(w.build())
 	if w.want == "" {

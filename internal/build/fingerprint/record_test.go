@@ -21,33 +21,94 @@ func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 2)) }
 
 func fmtFlags(w *world) string { return strings.Join(w.allFlags(), " ") }
 
-// TestEveryEdit makes each edit once, from a tree in order. Those of flags decide
-// which record is looked at, not what it says.
+// TestEveryEdit makes each edit once, from a tree in order.
 func TestEveryEdit(t *testing.T) {
-	w := newWorld(t)
-	record := w.record()
-	for _, e := range edits() {
-		before := fmtFlags(w)
-		e.do(w, newRand())
-		fresh, why := record.Fresh(os.Environ())
-		nothing := fmtFlags(w) != before
-		switch e.name {
-		case "an imported package", "a vendored file", "a profile for -pgo":
-			nothing = true // as long as it is not imported, vendored or asked for
-		}
-		if want := e.inert || nothing; fresh != want {
-			t.Errorf("%s: fresh is %v, %s", e.name, fresh, why)
-		}
-		if e.inert {
-			continue
-		}
-		e.do(w, newRand())
-		if fresh, _ = record.Fresh(os.Environ()); !fresh { // an empty folder was left
-			w = newWorld(t)
-			record = w.record()
+	for _, named := range []bool{false, true} {
+		w := newWorld(t)
+		w.named = named
+		record := w.record()
+		for _, e := range edits() {
+			before := fmtFlags(w)
+			e.do(w, newRand())
+			fresh, why := record.Fresh(os.Environ())
+			if want := e.inert || nothingYet(e.name, named) || fmtFlags(w) != before; fresh != want {
+				t.Errorf("%s, named %v: fresh is %v, %s", e.name, named, fresh, why)
+			}
+			if e.inert {
+				continue
+			}
+			e.do(w, newRand())
+			if fresh, _ = record.Fresh(os.Environ()); !fresh { // an empty folder was left
+				w = newWorld(t)
+				w.named = named
+				record = w.record()
+			}
 		}
 	}
 }
+
+// nothingYet says which edits make no difference in a tree in order. Those of
+// flags decide which record is looked at, not what it says.
+func nothingYet(edit string, named bool) bool {
+	switch edit {
+	case "an imported package", "a vendored file", "a profile for -pgo":
+		return true // as long as it is not imported, vendored or asked for
+	case "another main package", "a package becomes a main one":
+		return named
+	}
+	return false
+}
+
+// TestLater makes an edit after another one, with which the tree was recorded.
+func TestLater(t *testing.T) {
+	imported := replace("app/deep/er/er.go", "package er\n", "package er\n\nimport _ \"example.com/app/unrelated\"\n")
+	for _, test := range []struct {
+		name       string
+		first, now func(*world, *rand.Rand)
+	}{
+		{"an imported package", imported, replace("app/unrelated/u.go", "", "\nfunc init() { println(1) }\n")},
+		{"a link in an embedded folder becomes a file", link("app/data/hid/.den/x"), link("app/data/hid/.den/x")},
+		{"a link to files for the image", link("app/assets"), func(w *world, _ *rand.Rand) {
+			w.must(errors.Join(os.Remove(w.path("app/assets")), os.Symlink(w.path("app/data/files"), w.path("app/assets"))))
+		}},
+		{"a new go command on PATH", variable("PATH", "ROOT/path:"+os.Getenv("PATH")), func(w *world, _ *rand.Rand) {
+			w.write("path/go", "#!/bin/sh\n")
+			w.must(os.Chmod(w.path("path/go"), 0o755))
+		}},
+		{"a profile", func(w *world, r *rand.Rand) {
+			flagged("-pgo=profile")(w, r)
+			w.write("app/profile", "one")
+		}, replace("app/profile", "one", "two")},
+		{"a profile by default", toggle("app/default.pgo", "one"), replace("app/default.pgo", "one", "two")},
+		{"a vendored file", vendor, replace("app/vendor/example.com/lib/lib.go", `"lib"`, `"LIB"`)},
+		{"a module of the workspace", toggle("go.work", "go 1.26\n\nuse (\n\t./app\n\t./other2\n)\n"), replace("other2/go.mod", "1.26", "1.25")},
+		{"a workspace that goes away", toggle("go.work", "go 1.26\n\nuse ./app\n"), toggle("go.work", "")},
+		{"davit.lock", toggle("app/davit.lock", "one"), replace("app/davit.lock", "one", "two")},
+		{"permissions of a file for the image", nothing, func(w *world, _ *rand.Rand) {
+			w.must(os.Chmod(w.path("app/assets/style.css"), 0o755))
+		}},
+		{"GOROOT", nothing, variable("GOROOT", "/nowhere")},
+	} {
+		for _, named := range []bool{false, true} {
+			w := newWorld(t)
+			w.named = named
+			w.write("other2/go.mod", "module example.com/other2\n\ngo 1.26\n")
+			test.first(w, newRand())
+			record := w.record()
+			if fresh, why := record.Fresh(os.Environ()); !fresh {
+				t.Fatalf("%s: %s", test.name, why)
+			}
+			test.now(w, newRand())
+			if fresh, _ := record.Fresh(os.Environ()); fresh {
+				t.Errorf("%s, named %v: makes no difference", test.name, named)
+			}
+			w.t.Setenv("PATH", firstPath)
+			w.must(os.Unsetenv("GOROOT"))
+		}
+	}
+}
+
+func nothing(*world, *rand.Rand) {}
 
 // TestWhy names the first difference for people.
 func TestWhy(t *testing.T) {

@@ -21,6 +21,7 @@ type world struct {
 	dir   string
 	home  string
 	flags []string // beside -trimpath and -buildvcs=false
+	named bool     // the main package was asked for by name
 }
 
 func files() map[string]string {
@@ -66,33 +67,36 @@ func main() {
 	panic(nil)
 }
 `,
-		"app/extra.go":              "//go:build !special\n\npackage main\n\nconst extra = \"plain\"\n",
-		"app/special.go":            "//go:build special\n\npackage main\n\nconst extra = \"special\"\n",
-		"app/main_test.go":          "package main\n\nimport \"testing\"\n\nfunc TestMain(t *testing.T) {}\n",
-		"app/README.md":             "read me\n",
-		"app/davit.yaml":            "build: {}\n",
-		"app/assets/style.css":      "a {}\n",
-		"app/unrelated/u.go":        "package unrelated\n",
-		"app/data/data.go":          dataGo,
-		"app/data/one.txt":          "one\n",
-		"app/data/files/a":          "a\n",
-		"app/data/files/s/b":        "b\n",
-		"app/data/files/.hidden":    "hidden\n",
-		"app/data/hid/.den/x":       "x\n",
-		"app/data/tpl/en/x.txt":     "hello\n",
-		"app/data/tpl/de/x.txt":     "hallo\n",
-		"app/data/tpl/de/y.txt":     "not embedded\n",
-		"app/deep/er/er.go":         "package er\n\n// Name is its name.\nconst Name = \"er\" + system\n",
-		"app/deep/er/er_linux.go":   "package er\n\nconst system = \"linux\"\n",
-		"app/deep/er/er_windows.go": "package er\n\nconst system = \"windows\"\n",
-		"lib/go.mod":                "module example.com/lib" + lib,
-		"lib/lib.go":                "package lib\n\n// Name is its name.\nconst Name = \"lib\"\n",
-		"other/go.mod":              "module example.com/lib" + lib,
-		"other/lib.go":              "package lib\n\n// Name is its name.\nconst Name = \"other\"\n",
-		"ext/go.mod":                "module example.com/app/ext" + lib,
-		"ext/sub/sub.go":            "package sub\n\n// Name is its name.\nconst Name = \"sub\"\n",
-		"unused/go.mod":             "module example.com/unused" + lib,
-		"unused/u.go":               "package unused\n",
+		"app/extra.go":               "//go:build !special\n\npackage main\n\nconst extra = \"plain\"\n",
+		"app/special.go":             "//go:build special\n\npackage main\n\nconst extra = \"special\"\n",
+		"app/main_test.go":           "package main\n\nimport \"testing\"\n\nfunc TestMain(t *testing.T) {}\n",
+		"app/README.md":              "read me\n",
+		"app/davit.yaml":             "build: {}\n",
+		"app/assets/style.css":       "a {}\n",
+		"app/unrelated/u.go":         "package unrelated\n",
+		"app/data/data.go":           dataGo,
+		"app/data/one.txt":           "one\n",
+		"app/data/files/a":           "a\n",
+		"app/data/files/s/b":         "b\n",
+		"app/data/files/.hidden":     "hidden\n",
+		"app/data/hid/.den/w":        "w\n",
+		"app/data/hid/.den/x":        "x\n",
+		"app/data/tpl/en/x.txt":      "hello\n",
+		"app/data/tpl/de/x.txt":      "hallo\n",
+		"app/data/tpl/de/y.txt":      "not embedded\n",
+		"app/data/tpl/fr/z.txt":      "not embedded\n",
+		"app/data/fixed/in/file.txt": "file\n",
+		"app/deep/er/er.go":          "package er\n\n// Name is its name.\nconst Name = \"er\" + system\n",
+		"app/deep/er/er_linux.go":    "package er\n\nconst system = \"linux\"\n",
+		"app/deep/er/er_windows.go":  "package er\n\nconst system = \"windows\"\n",
+		"lib/go.mod":                 "module example.com/lib" + lib,
+		"lib/lib.go":                 "package lib\n\n// Name is its name.\nconst Name = \"lib\"\n",
+		"other/go.mod":               "module example.com/lib" + lib,
+		"other/lib.go":               "package lib\n\n// Name is its name.\nconst Name = \"other\"\n",
+		"ext/go.mod":                 "module example.com/app/ext" + lib,
+		"ext/sub/sub.go":             "package sub\n\n// Name is its name.\nconst Name = \"sub\"\n",
+		"unused/go.mod":              "module example.com/unused" + lib,
+		"unused/u.go":                "package unused\n",
 	}
 }
 
@@ -102,12 +106,13 @@ import "embed"
 
 //go:embed files/* one.txt tpl/*/x.txt
 //go:embed all:hid
+//go:embed fixed/in/file.txt
 var files embed.FS
 
 // Text is all of it.
 func Text() string {
 	text := ""
-	for _, dir := range []string{".", "files", "files/s", "tpl", "hid", "hid/.den"} {
+	for _, dir := range []string{".", "files", "files/s", "tpl", "hid", "hid/.den", "fixed/in"} {
 		entries, _ := files.ReadDir(dir)
 		for _, e := range entries {
 			content, _ := files.ReadFile(dir + "/" + e.Name())
@@ -179,7 +184,7 @@ func (w *world) request() fingerprint.Request {
 	w.t.Helper()
 	return fingerprint.Request{
 		Dir: w.dir, Packages: []string{"example.com/app"}, Flags: w.allFlags(), Env: w.env(),
-		Files: []string{"davit.yaml", "davit.lock"}, Folders: []string{"assets"}, WholeModule: true,
+		Files: []string{"davit.yaml", "davit.lock"}, Folders: []string{"assets"}, WholeModule: !w.named,
 	}
 }
 
