@@ -69,7 +69,7 @@ func recipeFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringToStringVar(&o.Args, "build-arg", nil, "arguments of the Dockerfile, as name=value")
 	f.BoolVar(&o.plan, "plan", false, "say how the Dockerfile would be built, and stop: exit 0 when natively, 1 when not")
 	f.BoolVar(&o.timings, "timings", false, "say where the time went")
-	f.StringSliceVar(&o.explain, "explain", nil, "say why two images differ: --explain A,B")
+	f.StringSliceVar(&o.explain, "explain", nil, "say why two images differ: --explain A B")
 }
 
 // formFlag is a switch for one of ko's ways to name images.

@@ -9,11 +9,12 @@ import (
 
 // runExplain prints why two images differ.
 func runExplain(ctx context.Context, c *call) error {
-	if len(c.build.explain) != 2 {
-		return usageErrorf("--explain takes two images, not %d", len(c.build.explain)).
-			hint("davit build --explain A,B; each is a reference, an OCI layout or an archive")
+	images := append(c.build.explain, c.args...)
+	if len(images) != 2 {
+		return usageErrorf("--explain takes two images, not %d", len(images)).
+			hint("davit build --explain A B; each is a reference, an OCI layout or an archive")
 	}
-	differences, err := workshop.Explain(ctx, c.build.explain[0], c.build.explain[1])
+	differences, err := workshop.Explain(ctx, images[0], images[1])
 	if err != nil {
 		return err
 	}

@@ -148,6 +148,11 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("name: %q is not a DNS label: at most %d small letters, digits and hyphens, no hyphen at its ends",
 			c.Name, maxLabel))
 	}
+	for i, target := range c.Run.Wait {
+		if c.Build.Prober && strings.HasPrefix(target, "https:") {
+			errs = append(errs, fmt.Errorf("run.wait[%d]: the prober, which waits in an image, has no TLS; use tcp://HOST:PORT", i))
+		}
+	}
 	if len(c.Hosts) == 0 || len(c.Hosts) > maxHosts {
 		return errors.Join(append(errs,
 			fmt.Errorf("hosts: 1 to %d host names are needed, such as [%s]", maxHosts, defaultHost(NameOf(c.Name))))...)

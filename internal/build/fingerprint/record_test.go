@@ -68,6 +68,10 @@ func TestLater(t *testing.T) {
 	}{
 		{"an imported package", imported, replace("app/unrelated/u.go", "", "\nfunc init() { println(1) }\n")},
 		{"a link in an embedded folder becomes a file", link("app/data/hid/.den/x"), link("app/data/hid/.den/x")},
+		{"a file becomes a folder for a pattern", toggle("app/data/tpl/it", ""), func(w *world, _ *rand.Rand) {
+			w.must(os.Remove(w.path("app/data/tpl/it")))
+			w.write("app/data/tpl/it/x.txt", "ciao\n")
+		}},
 		{"a link to files for the image", link("app/assets"), func(w *world, _ *rand.Rand) {
 			w.must(errors.Join(os.Remove(w.path("app/assets")), os.Symlink(w.path("app/data/files"), w.path("app/assets"))))
 		}},
