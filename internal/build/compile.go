@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -35,11 +36,12 @@ func (r request) lookedUp() bool {
 // compile builds main packages to a place that is the same each time, because
 // the go command then finds the last result there and does not link again.
 func (b *Builder) compile(ctx context.Context, at place, tree source.Tree, ask request) (compiled, error) {
+	since := time.Now()
 	env, err := b.goEnv(ctx, at)
 	if err != nil {
 		return compiled{}, err
 	}
-	inputs := b.watch(ctx, at, tree, ask, env)
+	inputs := b.watch(ctx, at, tree, ask, env, since)
 	c, err := b.compileAll(ctx, at, tree, ask.mains, env)
 	if err != nil {
 		inputs.abandon()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/davit-dev/davit/internal/build/fingerprint"
 	"github.com/davit-dev/davit/internal/source"
@@ -87,10 +88,10 @@ type watcher struct {
 
 // watch begins to read what the programs are made of. The old record goes: until
 // a new one is there nobody knows what the programs are.
-func (b *Builder) watch(ctx context.Context, at place, tree source.Tree, ask request, env []string) *watcher {
+func (b *Builder) watch(ctx context.Context, at place, tree source.Tree, ask request, env []string, since time.Time) *watcher {
 	ctx, stop := context.WithCancel(ctx)
 	w := &watcher{path: at.recordPath(ask.wanted), mains: tree.Mains, ended: make(chan struct{}), stop: stop}
-	inputs := fingerprint.Request{Dir: tree.Dir, Flags: b.arguments(), Env: env, WholeModule: ask.lookedUp()}
+	inputs := fingerprint.Request{Dir: tree.Dir, Flags: b.arguments(), Env: env, WholeModule: ask.lookedUp(), Since: since}
 	for _, main := range ask.mains {
 		inputs.Packages = append(inputs.Packages, main.Package)
 	}

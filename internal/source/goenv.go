@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,7 +55,8 @@ func GoEnv(ctx context.Context) ([]string, error) {
 	}
 	env := cleared(os.Environ())
 	for _, name := range kept() {
-		if value := settings[name]; value != "" {
+		// A toolchain that GOTOOLCHAIN switched to may be too old to know of it.
+		if value := cmp.Or(settings[name], os.Getenv(name)); value != "" {
 			env = append(env, name+"="+value)
 		}
 	}

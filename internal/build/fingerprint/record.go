@@ -49,6 +49,8 @@ func (r Record) elsewhere(environ []string) string {
 		return "nothing is known of the last build"
 	case r.outside != "":
 		return r.outside
+	case len(r.states) == 0:
+		return "nothing is known of the last build"
 	case r.goPath != goCommand(environ):
 		return "the go command on PATH is another"
 	}

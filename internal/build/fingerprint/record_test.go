@@ -1,7 +1,6 @@
 package fingerprint_test
 
 import (
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -283,37 +282,6 @@ func TestChangesDuringABuildAreNotSealed(t *testing.T) {
 			t.Errorf("%s: it was sealed when it had just changed", name)
 		}
 	}
-}
-
-// FuzzRecord: what was damaged is never fresh, and a record that is read is
-// written as it was.
-func FuzzRecord(f *testing.F) {
-	const good = `"3 47DEQpj8HBSa-_TImW-5JA;"`
-	f.Add([]byte(good), 3, byte('x'))
-	f.Add([]byte(`{"version":1}`), 0, byte(0))
-	f.Add([]byte(`"2 x;"`), 1, byte('3'))
-	f.Fuzz(func(t *testing.T, data []byte, at int, b byte) {
-		var r fingerprint.Record
-		if json.Unmarshal(data, &r) != nil {
-			return
-		}
-		fresh, _ := r.Fresh(nil)
-		whole, err := json.Marshal(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if at < 0 || at >= len(whole) || whole[at] == b {
-			return
-		}
-		damaged := slices.Clone(whole)
-		damaged[at] = b
-		var again fingerprint.Record
-		if json.Unmarshal(damaged, &again) == nil && fresh {
-			if still, _ := again.Fresh(nil); still {
-				t.Errorf("%q is fresh", damaged)
-			}
-		}
-	})
 }
 
 // TestDamage: each byte of a record counts.
