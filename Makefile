@@ -28,7 +28,8 @@ fuzz: ## every fuzz target for FUZZTIME each
 	done
 
 golden: ## write expected outputs anew; look at the diff before committing it
-	$(GO) test ./internal/build ./internal/check ./internal/release/analysis ./internal/verify -update
+	$(GO) test ./internal/build/attest ./internal/build/base ./internal/build/sbom ./internal/check ./internal/config \
+		./internal/release/analysis ./internal/verify -update
 	UPDATE=1 $(GO) test ./internal/cli
 
 e2e: ## the real binary against real servers and clients
