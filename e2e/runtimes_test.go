@@ -79,8 +79,8 @@ func authority(t *testing.T) (certificate []byte, url string) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), server.URL
 }
 
-// TestRuntimes runs an image as nonroot on a read-only root under docker, podman
-// and runc, with a CA of its own beside those of the base.
+// TestRuntimes runs an image as nonroot on a read-only root under docker, podman,
+// runc and crun, with a CA of its own beside those of the base.
 func TestRuntimes(t *testing.T) {
 	certificate, url := authority(t)
 	dir := t.TempDir()
@@ -114,11 +114,13 @@ func TestRuntimes(t *testing.T) {
 		saysRight(t, runCommand(t, "", env, podman, "--runtime", "runc", "run", "--rm", "--network", "host", "--read-only",
 			"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024", reference, url))
 	})
-	t.Run("runc", func(t *testing.T) {
-		images := filepath.Join(t.TempDir(), "layout")
-		clean(t, runCommand(t, dir, os.Environ(), binary, "build", "--push=false", "--oci-layout", images))
-		saysRight(t, runWithRunc(t, images, url))
-	})
+	for name, command := range map[string]func(*testing.T) []string{"runc": runc, "crun": crun} {
+		t.Run(name, func(t *testing.T) {
+			images := filepath.Join(t.TempDir(), "layout")
+			clean(t, runCommand(t, dir, os.Environ(), binary, "build", "--push=false", "--oci-layout", images))
+			saysRight(t, runBundle(t, command(t), images, url))
+		})
+	}
 }
 
 // loaded returns the reference by which an image can be run.
@@ -180,18 +182,35 @@ func podmanStore(t *testing.T) (podman string, env []string) {
 		"CONTAINERS_STORAGE_CONF="+filepath.Join(dir, "storage.conf"), "CONTAINERS_CONF="+filepath.Join(dir, "containers.conf"))
 }
 
-// runWithRunc runs the image of a layout in a bundle (OCI runtime-spec,
-// bundle.md).
-func runWithRunc(t *testing.T, images string, args ...string) result {
+// runc is the command line that runs it.
+func runc(t *testing.T) []string {
 	t.Helper()
-	runc := need(t, "runc")
+	return []string{need(t, "runc")}
+}
+
+// crun is the command line that runs it. Where a machine has both versions of
+// cgroups, crun refuses to start, and so it is shown the first one only.
+func crun(t *testing.T) []string {
+	t.Helper()
+	const second = "/sys/fs/cgroup/unified"
+	path := need(t, "crun")
+	if _, err := os.Stat(second); err != nil {
+		return []string{path}
+	}
+	return []string{need(t, "unshare"), "--mount", "sh", "-c", "umount " + second + ` && exec "$@"`, "sh", path}
+}
+
+// runBundle has a runtime run the image of a layout in a bundle (OCI
+// runtime-spec, bundle.md).
+func runBundle(t *testing.T, runtime []string, images string, args ...string) result {
+	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("only root runs runc without further ado")
+		t.Skip("only root runs containers without further ado")
 	}
 	image := onlyImage(t, images)
 	bundle := t.TempDir()
 	unpack(t, image, filepath.Join(bundle, "rootfs"))
-	clean(t, runCommand(t, bundle, os.Environ(), runc, "spec"))
+	clean(t, runCommand(t, bundle, os.Environ(), runtime[len(runtime)-1], "spec"))
 	config, err := image.ConfigFile()
 	if err != nil {
 		t.Fatal(err)
@@ -208,7 +227,8 @@ func runWithRunc(t *testing.T, images string, args ...string) result {
 		linux["resources"] = map[string]any{}
 		delete(spec, "hostname") // it has no name of its own
 	})
-	return runCommand(t, bundle, os.Environ(), runc, "--root", filepath.Join(bundle, "state"), "run", "davit-e2e")
+	command := append(runtime, "--root", filepath.Join(bundle, "state"), "run", "davit-e2e")
+	return runCommand(t, bundle, os.Environ(), command[0], command[1:]...)
 }
 
 func edit(t *testing.T, path string, change func(map[string]any)) {
