@@ -48,7 +48,7 @@ func buildFlags(f *pflag.FlagSet, o *buildOptions) {
 	f.StringToStringVar(&o.Annotations, "annotation", nil, "more annotations, as name=value")
 	f.StringSliceVar(&o.SBOM, "sbom", []string{"spdx"}, "what to attach to a pushed image: spdx, cyclonedx, none")
 	f.BoolVar(&o.Provenance, "provenance", true, "attach how the image was built to a pushed one")
-	f.StringVar(&o.Key, "sign-key", os.Getenv("DAVIT_SIGN_KEY"), "sign with this private key; one is made if it is not there (default $DAVIT_SIGN_KEY)")
+	f.StringVar(&o.Key, "sign-key", os.Getenv("DAVIT_SIGN_KEY"), "sign with this private key, of davit or cosign; its password is $COSIGN_PASSWORD (default $DAVIT_SIGN_KEY)")
 	f.BoolVar(&o.DebugInfo, "debug-info", false, "strip the programs, and attach them with their debug information")
 	f.StringVar(&o.SBOMDir, "sbom-dir", "", "write the bills of materials into this folder, too")
 	f.StringVar(&o.User, "image-user", "", "user of the image, instead of build.user")
@@ -144,7 +144,7 @@ func runBuild(ctx context.Context, c *call) error {
 	}
 	show, spent := newSteps(c.Stdio), &timings{}
 	cfg := c.build.Order
-	cfg.Targets, cfg.Davit = c.args, app.Version()
+	cfg.Targets, cfg.Davit, cfg.Password = c.args, app.Version(), c.password
 	cfg.Progress = func(e build.Event) { show.event(e); spent.event(e) }
 	all, err := workshop.Build(ctx, cfg)
 	show.end()

@@ -28,7 +28,8 @@ func runResolve(ctx context.Context, c *call) error {
 	}
 	show := newSteps(c.Stdio)
 	order := c.build.Order
-	order.Davit, order.Progress = app.Version(), func(e build.Event) { show.event(e) }
+	order.Davit, order.Password = app.Version(), c.password
+	order.Progress = func(e build.Event) { show.event(e) }
 	defer show.end()
 	return workshop.Resolve(ctx, workshop.Resolving{Order: order, Files: c.files, Recursive: c.recursive, In: c.In, Out: c.Out})
 }

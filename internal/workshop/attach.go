@@ -37,12 +37,8 @@ func (b *bench) attach(ctx context.Context, all []made) error {
 	if nothing || !b.pushes() {
 		return nil
 	}
-	key, err := b.key()
-	if err != nil {
-		return err
-	}
 	for i := range all {
-		if err := b.attachTo(ctx, &all[i], kinds, key); err != nil {
+		if err := b.attachTo(ctx, &all[i], kinds); err != nil {
 			return err
 		}
 	}
@@ -93,24 +89,26 @@ func sbomKinds(names []string) ([]string, error) {
 	return slices.Compact(kinds), nil
 }
 
-// key returns the key to sign with, nil where nobody asked.
-func (b *bench) key() (*attest.Key, error) {
-	if b.order.Key == "" {
-		return nil, nil //nolint:nilnil // there is none, and nothing is wrong
+// readKey reads the key to sign with, where something is signed. It comes before
+// all work: a password that is wrong is known at once.
+func (b *bench) readKey() error {
+	if b.order.Key == "" || !b.pushes() {
+		return nil
 	}
-	key, err := attest.LoadKey(b.order.Key)
+	key, err := attest.LoadKey(b.order.Key, b.order.Password)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("--sign-key: %w; 'davit key %s' makes one", err, filepath.Dir(b.order.Key))
+		return fmt.Errorf("--sign-key: %w; 'davit key %s' makes one", err, filepath.Dir(b.order.Key))
 	}
-	return &key, err
+	b.key = &key
+	return err
 }
 
-func (b *bench) attachTo(ctx context.Context, m *made, kinds []string, key *attest.Key) error {
+func (b *bench) attachTo(ctx context.Context, m *made, kinds []string) error {
 	facts, err := b.facts(ctx, m)
 	if err != nil {
 		return err
 	}
-	artifacts, err := documents(facts, kinds, b.order.Provenance, key)
+	artifacts, err := documents(facts, kinds, b.order.Provenance, b.key)
 	if err != nil {
 		return err
 	}
@@ -134,11 +132,11 @@ func (b *bench) attachTo(ctx context.Context, m *made, kinds []string, key *atte
 	for _, artifact := range artifacts {
 		m.built.Attached = append(m.built.Attached, artifact.Type)
 	}
-	if key == nil {
+	if b.key == nil {
 		return nil
 	}
 	m.built.Attached = append(m.built.Attached, "signature")
-	return attest.Sign(ctx, ref.Context(), subject, *key, options...)
+	return attest.Sign(ctx, ref.Context(), subject, *b.key, options...)
 }
 
 // documents are the bills of materials and the provenance: signed where there is

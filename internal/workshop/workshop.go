@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/davit-dev/davit/internal/build"
+	"github.com/davit-dev/davit/internal/build/attest"
 	"github.com/davit-dev/davit/internal/build/base"
 	"github.com/davit-dev/davit/internal/build/ko"
 	"github.com/davit-dev/davit/internal/config"
@@ -48,11 +49,12 @@ type Order struct {
 	ImageRefs string   // file for the references, "" for none
 	TagOnly   bool     // whether references are by tag, without a digest
 
-	SBOM       []string // kinds that are attached to what is pushed
-	SBOMDir    string   // folder that they are written into, "" for none
-	Provenance bool     // whether it is attached
-	Key        string   // file of the private key to sign with, "" for none
-	DebugInfo  bool     // whether programs are stripped, and attached as they were
+	SBOM       []string               // kinds that are attached to what is pushed
+	SBOMDir    string                 // folder that they are written into, "" for none
+	Provenance bool                   // whether it is attached
+	Key        string                 // file of the private key to sign with, "" for none
+	Password   func() ([]byte, error) // of that key, where it is encrypted
+	DebugInfo  bool                   // whether programs are stripped, and attached as they were
 
 	Davit    string // its version
 	Progress func(build.Event)
@@ -84,6 +86,9 @@ func Build(ctx context.Context, o Order) ([]Built, error) {
 		return nil, err
 	}
 	defer b.clean()
+	if err := b.readKey(); err != nil {
+		return nil, err
+	}
 	made, err := b.make(ctx)
 	if err != nil {
 		return nil, err
@@ -114,6 +119,7 @@ type bench struct {
 	ko       ko.Config
 	bases    *base.Resolver
 	lock     base.Lock
+	key      *attest.Key // to sign with, nil for none
 	tree     func(context.Context) (source.Tree, error)
 	cleanups []func()
 }

@@ -1,6 +1,7 @@
 package attest_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,24 +117,33 @@ func TestCosignVerifies(t *testing.T) {
 	}
 }
 
-// Keys that cosign makes are encrypted. Those of davit can be handed to it.
-func TestCosignReadsOurKeyAndWeRefuseItsKeyClearly(t *testing.T) {
+// Keys that cosign makes are encrypted, with COSIGN_PASSWORD, which is empty here.
+func TestCosignsKeysAreOurs(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := attest.GenerateKey(dir); err != nil {
 		t.Fatal(err)
 	}
-	prefix := filepath.Join(dir, "imported")
-	if out, err := cosign(t, "import-key-pair", "--key", filepath.Join(dir, attest.PrivateName), "--output-key-prefix", prefix); err != nil {
+	imported, generated := filepath.Join(dir, "imported"), filepath.Join(dir, "generated")
+	if out, err := cosign(t, "import-key-pair", "--key", filepath.Join(dir, attest.PrivateName), "--output-key-prefix", imported); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if _, err := attest.LoadKey(prefix + ".key"); err == nil || !strings.Contains(err.Error(), "encrypted") {
-		t.Errorf("error %v", err)
+	if out, err := cosign(t, "generate-key-pair", "--output-key-prefix", generated); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
-	ours, err := os.ReadFile(filepath.Join(dir, attest.PublicName))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if theirs, err := os.ReadFile(prefix + ".pub"); err != nil || string(theirs) != string(ours) {
-		t.Errorf("%v: public keys differ:\n%s%s", err, ours, theirs)
+	for _, prefix := range []string{imported, generated} {
+		key, err := attest.LoadKey(prefix+".key", typed(""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := os.ReadFile(publicFile(t, key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if theirs, err := os.ReadFile(prefix + ".pub"); err != nil || string(theirs) != string(ours) {
+			t.Errorf("%v: public keys differ:\n%s%s", err, ours, theirs)
+		}
+		if _, err := attest.LoadKey(prefix+".key", typed("x")); !errors.Is(err, attest.ErrPassword) {
+			t.Errorf("a wrong password: %v", err)
+		}
 	}
 }

@@ -76,51 +76,64 @@ func writeNew(path string, data []byte, mode fs.FileMode) error {
 }
 
 // LoadKey reads a private key from a file, as ParseKey does.
-func LoadKey(path string) (Key, error) {
+func LoadKey(path string, password Password) (Key, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("read key: %w", err)
 	}
-	key, err := ParseKey(data)
+	key, err := ParseKey(data, password)
 	if err != nil {
 		return Key{}, fmt.Errorf("read key %s: %w", path, err)
 	}
 	return key, nil
 }
 
-// ParseKey reads a private key in PEM: PKCS #8 or SEC 1 ("EC PRIVATE KEY"), on
-// the curve P-256, not encrypted.
-func ParseKey(data []byte) (Key, error) {
+// ParseKey reads a private key in PEM, on the curve P-256: PKCS #8, SEC 1 ("EC
+// PRIVATE KEY"), or as cosign encrypts it. The password is asked for when it is
+// needed; without one, an encrypted key is refused.
+func ParseKey(data []byte, password Password) (Key, error) {
 	block, rest := pem.Decode(data)
 	for block != nil && block.Type == "EC PARAMETERS" { // openssl ecparam writes them first
 		block, rest = pem.Decode(rest)
 	}
 	if block == nil {
-		return Key{}, errors.New("it is not in PEM (allowed: a file that begins with -----BEGIN PRIVATE KEY----- or -----BEGIN EC PRIVATE KEY-----)")
+		return Key{}, errors.New("it is not in PEM (allowed: a file that begins with -----BEGIN PRIVATE KEY-----, " +
+			"-----BEGIN EC PRIVATE KEY----- or -----BEGIN " + sigstoreKeyType + "-----)")
 	}
-	var parsed any
-	var err error
-	switch {
-	case block.Type == "PRIVATE KEY":
-		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-	case block.Type == "EC PRIVATE KEY" && block.Headers["DEK-Info"] == "":
-		parsed, err = x509.ParseECPrivateKey(block.Bytes)
-	case strings.HasPrefix(block.Type, "ENCRYPTED ") || block.Headers["DEK-Info"] != "":
-		return Key{}, fmt.Errorf("it is encrypted (%s), and davit reads only keys that are not; "+
-			"name one in PKCS #8 that only you can read, or let cosign sign with this one", block.Type)
-	case block.Type == "PUBLIC KEY":
-		return Key{}, errors.New("it is a public key, which can only verify; name the private one")
-	default:
-		return Key{}, fmt.Errorf("%q is not a private key (allowed: PRIVATE KEY, EC PRIVATE KEY)", block.Type)
-	}
+	parsed, err := parseBlock(block, password)
 	if err != nil {
-		return Key{}, fmt.Errorf("%s: %w", block.Type, err)
+		return Key{}, err
 	}
 	private, ok := parsed.(*ecdsa.PrivateKey)
 	if !ok || private.Curve != elliptic.P256() {
 		return Key{}, errors.New("it is not a key of ECDSA on the curve P-256, the only kind davit signs with")
 	}
 	return Key{private}, nil
+}
+
+func parseBlock(block *pem.Block, password Password) (parsed any, err error) {
+	switch {
+	case block.Type == "PRIVATE KEY":
+		parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	case block.Type == "EC PRIVATE KEY" && block.Headers["DEK-Info"] == "":
+		parsed, err = x509.ParseECPrivateKey(block.Bytes)
+	case block.Type == sigstoreKeyType || block.Type == cosignKeyType:
+		var plain []byte
+		if plain, err = decrypt(block.Bytes, password); err == nil {
+			parsed, err = x509.ParsePKCS8PrivateKey(plain)
+		}
+	case strings.HasPrefix(block.Type, "ENCRYPTED ") || block.Headers["DEK-Info"] != "":
+		return nil, fmt.Errorf("it is encrypted (%s), and of encrypted keys davit reads only those of cosign; "+
+			"'cosign import-key-pair' makes one of it", block.Type)
+	case block.Type == "PUBLIC KEY":
+		return nil, errors.New("it is a public key, which can only verify; name the private one")
+	default:
+		return nil, fmt.Errorf("%q is not a private key (allowed: PRIVATE KEY, EC PRIVATE KEY, %s)", block.Type, sigstoreKeyType)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", block.Type, err)
+	}
+	return parsed, nil
 }
 
 // LoadPublicKey reads a public key in PEM (SubjectPublicKeyInfo) from a file.

@@ -32,7 +32,7 @@ func TestGenerateKeyWritesForItsOwnerAndReplacesNothing(t *testing.T) {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
 		}
 	}
-	loaded, err := attest.LoadKey(private)
+	loaded, err := attest.LoadKey(private, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestSignaturesAreThoseOfRFC6979(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := attest.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}))
+	key, err := attest.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,8 +134,7 @@ func TestParseKeyRefuses(t *testing.T) {
 		"P-384":        {encode(t, "PRIVATE KEY", p384), "P-256"},
 		"RSA":          {encode(t, "PRIVATE KEY", big), "P-256"},
 		"Ed25519":      {encode(t, "PRIVATE KEY", edwards), "P-256"},
-		"cosign":       {encode(t, "ENCRYPTED SIGSTORE PRIVATE KEY", p384), "encrypted"},
-		"older cosign": {encode(t, "ENCRYPTED COSIGN PRIVATE KEY", p384), "encrypted"},
+		"not cosign's": {encode(t, "ENCRYPTED SIGSTORE PRIVATE KEY", p384), "invalid character"},
 		"PKCS #8":      {encode(t, "ENCRYPTED PRIVATE KEY", p384), "encrypted"},
 		"damaged":      {[]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), "PRIVATE KEY: "},
 		"other":        {encode(t, "CERTIFICATE", p384), `"CERTIFICATE" is not a private key`},
@@ -143,14 +142,14 @@ func TestParseKeyRefuses(t *testing.T) {
 			[]byte("-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n"), "encrypted",
 		},
 	} {
-		if _, err := attest.ParseKey(c.text); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := attest.ParseKey(c.text, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v; want %s", name, err, c.want)
 		}
 	}
 	if _, err := attest.ParsePublicKey(encode(t, "PRIVATE KEY", p384)); err == nil {
 		t.Error("a private key was taken for a public one")
 	}
-	if _, err := attest.LoadKey(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := attest.LoadKey(filepath.Join(t.TempDir(), "none"), nil); err == nil {
 		t.Error("a key was read from nowhere")
 	}
 }
@@ -170,7 +169,7 @@ func FuzzParseKey(f *testing.F) {
 		f.Add(append([]byte("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"), text...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		key, err := attest.ParseKey(data)
+		key, err := attest.ParseKey(data, nil)
 		if err != nil {
 			return
 		}
