@@ -12,6 +12,7 @@ import (
 
 // filesState is what the files of a module say about it.
 type filesState struct {
+	origin   string
 	revision string
 	dirty    bool
 	digest   string
@@ -54,6 +55,10 @@ func readRepository(ctx context.Context, root *os.Root, repo repository) (filesS
 	if !slices.Contains(names, "go.mod") {
 		return filesState{}, errNoRepository
 	}
+	origin, err := repo.origin(ctx)
+	if err != nil {
+		return filesState{}, err
+	}
 	before := map[string]committed{}
 	if revision != "" {
 		if before, err = repo.commit(ctx, revision); err != nil {
@@ -69,7 +74,7 @@ func readRepository(ctx context.Context, root *os.Root, repo repository) (filesS
 	if err != nil {
 		return filesState{}, err
 	}
-	return filesState{revision: revision, dirty: changes.dirty(), digest: digest}, nil
+	return filesState{origin: origin, revision: revision, dirty: changes.dirty(), digest: digest}, nil
 }
 
 // expand replaces folders in a list of git's by the files in them, and leaves

@@ -88,6 +88,23 @@ func TestRevisionAndDirtiness(t *testing.T) {
 	}
 }
 
+func TestOriginIsToldWithoutCredentials(t *testing.T) {
+	dir := repository(t, "services/orders")
+	before := load(t, dir)
+	git(t, dir, "remote", "add", "upstream", "https://example.com/other")
+	if got := load(t, dir).Repository; got != "" {
+		t.Errorf("without an origin: %q", got)
+	}
+	git(t, dir, "remote", "add", "origin", "https://alice:secret@example.com/team/shop.git")
+	after := load(t, dir)
+	if after.Repository != "https://example.com/team/shop.git" {
+		t.Errorf("got %q", after.Repository)
+	}
+	if after.Digest != before.Digest || after.Dirty {
+		t.Error("the origin changed the tree")
+	}
+}
+
 func TestIgnoredFilesDoNotCount(t *testing.T) {
 	dir := repository(t, "")
 	before := load(t, dir)

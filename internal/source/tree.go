@@ -20,13 +20,14 @@ import (
 
 // Tree is a Go module as it lies in a folder at one moment.
 type Tree struct {
-	Dir       string // absolute, without symbolic links: the folder of go.mod
-	Module    string // module path
-	GoVersion string // the go line of go.mod, such as "1.26"; "" without one
-	Mains     []Main // sorted by Dir
-	Revision  string // commit in hexadecimal; "" outside git or before the first commit
-	Dirty     bool   // whether the module's files differ from Revision; false outside git
-	Digest    string // "sha256:…" over path, mode and content of the module's files
+	Dir        string // absolute, without symbolic links: the folder of go.mod
+	Module     string // module path
+	GoVersion  string // the go line of go.mod, such as "1.26"; "" without one
+	Mains      []Main // sorted by Dir
+	Repository string // URL of git's remote origin, without credentials; "" when there is none that others reach
+	Revision   string // commit in hexadecimal; "" outside git or before the first commit
+	Dirty      bool   // whether the module's files differ from Revision; false outside git
+	Digest     string // "sha256:…" over path, mode and content of the module's files
 }
 
 // Error is about a tree that cannot be built as it is. Err, when there is one,
@@ -59,7 +60,7 @@ func Load(ctx context.Context, dir string) (Tree, error) {
 	})
 	group.Go(func() error {
 		state, err := readFiles(ctx, root)
-		tree.Revision, tree.Dirty, tree.Digest = state.revision, state.dirty, state.digest
+		tree.Repository, tree.Revision, tree.Dirty, tree.Digest = state.origin, state.revision, state.dirty, state.digest
 		return err
 	})
 	if err := group.Wait(); err != nil {

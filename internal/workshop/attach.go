@@ -256,7 +256,7 @@ func (b *bench) facts(ctx context.Context, m *made) (sbom.Facts, error) {
 	facts := sbom.Facts{
 		Name: m.built.Name, Digest: m.image.Digest(), Platforms: m.built.Platforms, Builder: b.order.Davit,
 		Base:       sbom.Base{Name: m.config.Base},
-		Source:     sbom.Source{Revision: tree.Revision, Dirty: tree.Dirty, Tree: tree.Digest},
+		Source:     sbom.Source{Repository: tree.Repository, Revision: tree.Revision, Dirty: tree.Dirty, Tree: tree.Digest},
 		Parameters: asked,
 	}
 	for _, part := range m.image.Parts() {

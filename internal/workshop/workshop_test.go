@@ -172,6 +172,35 @@ func TestAttachedAndReproduced(t *testing.T) {
 	}
 }
 
+// TestProvenanceNamesTheRepository: it says where the source can be had, and the
+// image does not depend on it.
+func TestProvenanceNamesTheRepository(t *testing.T) {
+	p := newPlace(t)
+	p.git("init", "-q")
+	p.git("add", "-A")
+	p.git("commit", "-qm", "all")
+	order := workshop.Order{Targets: []string{"./server"}, Repo: p.registry + "/server", Push: true, Provenance: true}
+	before := p.build(order)[0]
+	p.git("remote", "add", "origin", "https://alice:secret@example.com/team/tools.git")
+	order.Repo += "-again"
+	after := p.build(order)[0]
+	if before.Digest != after.Digest {
+		t.Error("the image depends on where the source was cloned from")
+	}
+	ref, err := name.NewDigest(after.References[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	statements, err := attest.Statements(t.Context(), ref, attest.ProvenanceType, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(statements[0].Predicate)
+	if !strings.Contains(text, `"source":"git+https://example.com/team/tools.git"`) || strings.Contains(text, "secret") || strings.Contains(text, "alice") {
+		t.Errorf("it says %s", text)
+	}
+}
+
 // TestBasesAreLocked: a tag that moves makes no difference until somebody asks.
 func TestBasesAreLocked(t *testing.T) {
 	p := newPlace(t)
