@@ -28,7 +28,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	done
 
 golden: ## write expected outputs anew; look at the diff before committing it
-	$(GO) test ./internal/build/attest ./internal/build/base ./internal/build/sbom ./internal/check ./internal/config \
+	$(GO) test ./internal/build/attest ./internal/build/base ./internal/build/sbom ./internal/check ./internal/check/rules/... ./internal/config \
 		./internal/release/analysis ./internal/verify -update
 	UPDATE=1 $(GO) test ./internal/cli
 
@@ -43,7 +43,8 @@ deps: ## the list of packages in the binary
 	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt
 
 docs: ## what is generated of the documentation; fetches sixty modules
-	$(GO) test ./internal/check -run Docs -update
+	$(GO) test ./internal/check/rules/... -run Docs -update
+	$(GO) test ./internal/check -run Index -update
 	$(GO) test ./internal/config -run Schema -update
 	$(GO) run ./bench/dockerfiles > docs/dockerfiles.md
 

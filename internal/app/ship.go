@@ -10,6 +10,7 @@ import (
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/finding"
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/registry"
 	"github.com/davit-dev/davit/internal/release"
@@ -151,7 +152,7 @@ func (s *shipment) check(ctx context.Context, tree source.Tree, settings config.
 		return nil, err
 	}
 	findings := check.Run(project, settings.Check)
-	if check.Failed(findings, check.Error) {
+	if check.Failed(findings, finding.Error) {
 		return nil, &FindingsError{Project: project, Findings: findings}
 	}
 	done(plural(len(findings), "finding"))

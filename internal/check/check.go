@@ -1,102 +1,98 @@
 // Package check turns the files of a project into findings: what is wrong
-// between the Dockerfiles, go.mod and the Go source, where it is to the byte,
-// and how it is mended.
+// between the Dockerfiles, the compose files, .dockerignore, go.mod and the Go
+// source, where it is to the byte, and how it is mended.
 //
 // Its invariants: the same files and configuration give the same findings in
 // the same order; a fix changes the bytes that its edits name and no other; an
 // error of davit's own rules says that something will not build, will not start
 // or leaks a secret, never less (rules with hadolint's codes keep hadolint's
 // severity). It must not import build or anything after it on the way, and it
-// runs nothing and asks no network.
+// asks no network.
 //
-// A rule is one file, rule_<name>.go, and stands in the list in rules.go.
+// The way of the data: project reads the files, the rules of the families in
+// rules look at them through rule, fix makes the edits of the findings, and
+// report writes them down.
 package check
 
 import (
-	"runtime"
+	"context"
+	"io"
 	"slices"
-	"strings"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/davit-dev/davit/internal/check/finding"
+	"github.com/davit-dev/davit/internal/check/fix"
+	"github.com/davit-dev/davit/internal/check/project"
+	"github.com/davit-dev/davit/internal/check/rule"
+	"github.com/davit-dev/davit/internal/check/rules/buildkit"
+	"github.com/davit-dev/davit/internal/check/rules/dockerignore"
+	"github.com/davit-dev/davit/internal/check/rules/gobuild"
+	"github.com/davit-dev/davit/internal/check/rules/goimage"
+	"github.com/davit-dev/davit/internal/check/rules/gomod"
+	"github.com/davit-dev/davit/internal/check/rules/hadolint"
+	"github.com/davit-dev/davit/internal/check/rules/packages"
+	"github.com/davit-dev/davit/internal/check/rules/services"
+	"github.com/davit-dev/davit/internal/check/rules/shell"
 )
+
+// Config is the check part of davit.yaml.
+type Config = rule.Config
+
+// Finding is something that is wrong, and where.
+type Finding = finding.Finding
+
+// Project is what is looked at.
+type Project = project.Project
+
+// Changes are what fixes make of a project.
+type Changes = fix.Changes
+
+// Rules returns all rules in the order of their codes.
+func Rules() rule.Set {
+	return rule.NewSet(
+		hadolint.Rules(),
+		packages.Rules(),
+		shell.Rules(),
+		buildkit.Rules(),
+		gobuild.Rules(),
+		goimage.Rules(),
+		services.Rules(),
+		dockerignore.Rules(),
+		gomod.Rules(),
+	)
+}
+
+// Load reads the project in the folder root; see project.Load.
+func Load(ctx context.Context, root string, paths []string) (*Project, error) {
+	return project.Load(ctx, root, paths)
+}
+
+// LoadReader reads one Dockerfile from r; see project.LoadReader.
+func LoadReader(root string, r io.Reader) (*Project, error) {
+	return project.LoadReader(root, r)
+}
 
 // Run looks at a project with all rules. The findings are sorted by file, line,
 // column and code; cfg has been validated by the caller.
-func Run(p *Project, cfg Config) []Finding {
-	perFile := make([][]Finding, len(p.Dockerfiles))
-	var group errgroup.Group
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, file := range p.Dockerfiles {
-		group.Go(func() error {
-			perFile[i] = p.look(file)
-			return nil
-		})
-	}
-	_ = group.Wait() // the functions above return no error
-	findings := cfg.apply(append(slices.Concat(perFile...), p.moduleFindings()...))
-	slices.SortFunc(findings, order)
-	return slices.CompactFunc(findings, func(a, b Finding) bool { return order(a, b) == 0 })
+func Run(p *Project, cfg Config) []Finding { return Rules().Run(p, cfg) }
+
+// Apply fixes what can be fixed at a level of safety; nothing is written.
+func Apply(p *Project, cfg Config, level finding.Safety) Changes {
+	return fix.Apply(Rules(), p, cfg, level)
 }
 
-// look applies all rules to a Dockerfile.
-func (p *Project) look(file *Dockerfile) []Finding {
-	var found []Finding
-	pragmas, strange := readPragmas(file.File)
-	for _, rule := range Rules() {
-		pass := &pass{rule: rule, project: p, file: file}
-		switch rule.Code {
-		case codePragma:
-			for _, r := range strange {
-				pass.report(r)
-			}
-		case codeSyntax:
-			pass.syntax()
-		default:
-			rule.check(pass)
-		}
-		found = append(found, pass.findings...)
-	}
-	return slices.DeleteFunc(found, func(f Finding) bool {
-		_, start := file.File.Line(f.Line)
-		return pragmas.ignores(f.Code, start+f.Column-1)
-	})
+// DefaultConfig returns the configuration of a project that says nothing.
+func DefaultConfig() Config { return rule.DefaultConfig() }
+
+// Validate says which codes and severities of a configuration do not exist.
+func Validate(cfg Config) error { return cfg.Validate(Rules()) }
+
+// Failed says whether any finding is as bad as the threshold, or worse. The
+// empty threshold is Warning.
+func Failed(findings []Finding, threshold finding.Severity) bool {
+	return finding.Failed(findings, threshold)
 }
 
-func (p *pass) syntax() {
-	for _, e := range p.file.File.Errors {
-		p.report(report{at: e.Span, message: e.Message})
-	}
-}
-
-// moduleFindings says which go.mod files cannot be read.
-func (p *Project) moduleFindings() []Finding {
-	var found []Finding
-	for _, m := range p.Modules {
-		if m.problem == "" {
-			continue
-		}
-		found = append(found, Finding{
-			Code: codeSyntax, Severity: Error, Message: m.problem, File: m.Path,
-			Line: m.problemAt.Line, Column: m.problemAt.Column,
-			EndLine: m.problemAt.Line, EndColumn: m.problemAt.Column,
-		})
-	}
-	return found
-}
-
-// line returns a line of one of the project's files, counted from 1.
-func (p *Project) line(file string, n int) string {
-	for _, d := range p.Dockerfiles {
-		if d.Path == file {
-			text, _ := d.File.Line(n)
-			return text
-		}
-	}
-	for _, m := range p.Modules {
-		if m.Path == file {
-			lines := strings.Split(m.source, "\n")
-			return strings.TrimSuffix(lines[min(n, len(lines))-1], "\r")
-		}
-	}
-	return ""
+// Errors returns the findings of severity Error: those that stop a release.
+func Errors(findings []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool { return f.Severity != finding.Error })
 }

@@ -8,7 +8,11 @@ import (
 	"testing"
 
 	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/checktest"
 	"github.com/davit-dev/davit/internal/check/dockerfile"
+	"github.com/davit-dev/davit/internal/check/finding"
+	"github.com/davit-dev/davit/internal/check/fix"
+	"github.com/davit-dev/davit/internal/check/rule"
 )
 
 func load(t *testing.T, dir string) *check.Project {
@@ -36,8 +40,8 @@ func TestWriteKeepsTheRest(t *testing.T) {
 			if err := os.WriteFile(path, []byte(c[0]), 0o640); err != nil {
 				t.Fatal(err)
 			}
-			changes := check.Apply(load(t, dir), check.DefaultConfig(), check.Safe)
-			checkDiff(t, changes)
+			changes := fix.Apply(few(), load(t, dir), rule.DefaultConfig(), finding.Safe)
+			checktest.Diff(t, changes)
 			if err := changes.Write(); err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +62,7 @@ func TestNewInstructionsHaveTheLineEndsOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := check.Apply(p, check.DefaultConfig(), check.Unsafe)
+	c := fix.Apply(few(), p, rule.DefaultConfig(), finding.Unsafe)
 	if len(c.Files) != 1 || c.Fixed != 1 {
 		t.Fatalf("%d files, %d fixed", len(c.Files), c.Fixed)
 	}
@@ -68,8 +72,8 @@ func TestNewInstructionsHaveTheLineEndsOfTheFile(t *testing.T) {
 }
 
 func TestWriteLeavesWhatChanged(t *testing.T) {
-	dir := project(t, "-- Dockerfile --\n"+add+"-- Dockerfile.gone --\n"+add+"-- Dockerfile.link --\n"+add+"-- Dockerfile.good --\n"+add+"-- elsewhere --\n"+add)
-	c := check.Apply(load(t, dir), check.DefaultConfig(), check.Safe)
+	dir := folder(t, "-- Dockerfile --\n"+add+"-- Dockerfile.gone --\n"+add+"-- Dockerfile.link --\n"+add+"-- Dockerfile.good --\n"+add+"-- elsewhere --\n"+add)
+	c := fix.Apply(few(), load(t, dir), rule.DefaultConfig(), finding.Safe)
 	const newer = "FROM scratch\nADD newer /app\n"
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(newer), 0o644); err != nil {
 		t.Fatal(err)
@@ -99,32 +103,29 @@ func TestWriteLeavesWhatChanged(t *testing.T) {
 }
 
 func TestFailed(t *testing.T) {
-	findings := []check.Finding{{Severity: check.Warning}, {Severity: check.Style}}
-	for threshold, want := range map[check.Severity]bool{"": true, check.Error: false, check.Warning: true, check.Info: true, check.Style: true} {
+	findings := []check.Finding{{Severity: finding.Warning}, {Severity: finding.Style}}
+	for threshold, want := range map[finding.Severity]bool{"": true, finding.Error: false, finding.Warning: true, finding.Info: true, finding.Style: true} {
 		if got := check.Failed(findings, threshold); got != want {
 			t.Errorf("threshold %q: %v", threshold, got)
 		}
 	}
-	if check.Failed(findings[1:], "") || check.Failed(nil, check.Style) {
+	if check.Failed(findings[1:], "") || check.Failed(nil, finding.Style) {
 		t.Error("failed without a finding that is bad enough")
-	}
-	if got := check.Errors(append(findings, check.Finding{Severity: check.Error, Code: "X"})); len(got) != 1 || got[0].Code != "X" {
-		t.Errorf("errors: %+v", got)
 	}
 }
 
 func TestConfigValidate(t *testing.T) {
-	if err := check.DefaultConfig().Validate(); err != nil {
+	if err := rule.DefaultConfig().Validate(few()); err != nil {
 		t.Error(err)
 	}
-	bad := check.Config{Ignore: []string{"DL3020", "GO11"}, Severity: map[string]check.Severity{"GO20I": "error", "GO111": "bad"}, FailOn: "never"}
+	bad := rule.Config{Ignore: []string{"DL3020", "GO11"}, Severity: map[string]finding.Severity{"GO20I": "error", "GO111": "bad"}, FailOn: "never"}
 	want := []string{
 		`ignore[1]: "GO11" is not the code of a rule; did you mean "GO111"?`,
 		`severity.GO111: "bad" is not a severity: error, warning, info or style`,
 		`severity.GO20I: "GO20I" is not the code of a rule; did you mean "GO201"?`,
 		`fail_on: "never" is not a severity: error, warning, info or style`,
 	}
-	if err := bad.Validate(); err == nil || !slices.Equal(strings.Split(err.Error(), "\n"), want) {
+	if err := bad.Validate(few()); err == nil || !slices.Equal(strings.Split(err.Error(), "\n"), want) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -156,8 +157,8 @@ func FuzzFix(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, level := range []check.Safety{check.Safe, check.Unsafe} {
-			c := check.Apply(p, check.DefaultConfig(), level)
+		for _, level := range []finding.Safety{finding.Safe, finding.Unsafe} {
+			c := fix.Apply(few(), p, rule.DefaultConfig(), level)
 			if len(c.Problems) > 0 {
 				t.Fatalf("%q: %v", source, c.Problems)
 			}
@@ -167,22 +168,9 @@ func FuzzFix(f *testing.F) {
 					t.Fatalf("%q became %q: %v", source, change.After, after.Errors)
 				}
 			}
-			if again := check.Apply(c.Project, check.DefaultConfig(), level); len(again.Files) > 0 {
+			if again := fix.Apply(few(), c.Project, rule.DefaultConfig(), level); len(again.Files) > 0 {
 				t.Fatalf("%q: fixed again:\n%s", source, again.Diff())
 			}
 		}
-	})
-}
-
-// FuzzDiff lets git make the changes of the diff of any two files.
-func FuzzDiff(f *testing.F) {
-	f.Add("a\nb\nc\n", "a\nc\nd")
-	f.Add("", "\n\n")
-	f.Add("x\r\n", "x\n")
-	f.Fuzz(func(t *testing.T, before, after string) {
-		if before == after {
-			return
-		}
-		checkDiff(t, check.Changes{Files: []check.Change{{Path: "f", Before: []byte(before), After: []byte(after)}}})
 	})
 }

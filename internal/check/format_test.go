@@ -6,16 +6,18 @@ import (
 	"testing"
 
 	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/render"
+	"github.com/davit-dev/davit/internal/check/rule"
 )
 
-func render(t *testing.T, source string, color bool) string {
+func rendered(t *testing.T, source string, color bool) string {
 	t.Helper()
 	p, err := check.LoadReader(t.TempDir(), strings.NewReader(source))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := check.Text(&out, check.Run(p, check.DefaultConfig()), p, color); err != nil {
+	if err := render.Text(&out, few().Run(p, rule.DefaultConfig()), p, color); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -31,11 +33,11 @@ func TestText(t *testing.T) {
 		"long end": {"FROM scratch\nADD " + long + " b\n", "  ADD " + strings.Repeat("x", 116) + "\n  ^~~\n"},
 		"long":     {"FROM scratch\nENV a=" + long + " b" + long + "\n", "  " + strings.Repeat("x", 59) + " b" + strings.Repeat("x", 59) + "\n  " + strings.Repeat(" ", 60) + "^" + strings.Repeat("~", 59) + "\n"},
 	} {
-		if got := render(t, c.source, false); !strings.HasSuffix(got, "]\n"+c.want) {
+		if got := rendered(t, c.source, false); !strings.HasSuffix(got, "]\n"+c.want) {
 			t.Errorf("%s: got\n%s\nwant\n%s", name, got, c.want)
 		}
 	}
-	if got := render(t, "FROM scratch\nADD a b\n", true); !strings.HasPrefix(got, "-:2:1: \x1b[1;31merror\x1b[0m: ") || !strings.Contains(got, "\x1b[1;32m^~~\x1b[0m") {
+	if got := rendered(t, "FROM scratch\nADD a b\n", true); !strings.HasPrefix(got, "-:2:1: \x1b[1;31merror\x1b[0m: ") || !strings.Contains(got, "\x1b[1;32m^~~\x1b[0m") {
 		t.Errorf("in color: %q", got)
 	}
 }
@@ -46,7 +48,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := check.JSON(&out, check.Run(p, check.DefaultConfig())); err != nil {
+	if err := render.JSON(&out, few().Run(p, rule.DefaultConfig())); err != nil {
 		t.Fatal(err)
 	}
 	const message = `"severity":"error","message":"ADD is for archives and addresses; use COPY for files and folders","file":"-",`
@@ -58,13 +60,13 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", out.String(), want)
 	}
 	out.Reset()
-	if err := check.JSON(&out, nil); err != nil || out.String() != `{"version":1,"findings":[]}`+"\n" {
+	if err := render.JSON(&out, nil); err != nil || out.String() != `{"version":1,"findings":[]}`+"\n" {
 		t.Errorf("no findings: %s, %v", out.String(), err)
 	}
 }
 
 func TestDoc(t *testing.T) {
-	if got := (check.Finding{Code: "GO111"}).Doc(); got != "docs/checks.md#go111" {
+	if got := (check.Finding{Code: "GO111"}).Doc(); got != "docs/checks/GO111.md" {
 		t.Error(got)
 	}
 }

@@ -1,7 +1,6 @@
 package check_test
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,13 +11,20 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/checktest"
+	"github.com/davit-dev/davit/internal/check/finding"
+	"github.com/davit-dev/davit/internal/check/fix"
+	"github.com/davit-dev/davit/internal/check/rule"
 )
 
 const add = "FROM scratch\nADD app /app\n"
 
-func project(t *testing.T, archive string) string {
+// few are the rules that the tests of the frame look with.
+func few() rule.Set { return checktest.Only(check.Rules(), "DL3020", "GO111", "GO201", "GO301") }
+
+func folder(t *testing.T, archive string) string {
 	t.Helper()
-	return writeFiles(t, txtar.Parse([]byte(archive)).Files)
+	return checktest.Write(t, txtar.Parse([]byte(archive)).Files)
 }
 
 func paths(p *check.Project) []string {
@@ -29,69 +35,21 @@ func paths(p *check.Project) []string {
 	return out
 }
 
-func TestLoadFindsDockerfiles(t *testing.T) {
-	names := []string{
-		"Dockerfile", "Dockerfile.prod", "Dockerfile-dev", "api.Dockerfile", "a/b/Containerfile", "a/dockerfile",
-		"Dockerfile.dockerignore", "Dockerfile.tmpl", "Dockerfile_test.go", "Dockerfiles", "NoDockerfile", "README.md",
-		".git/Dockerfile", "vendor/x/Dockerfile", "a/node_modules/Dockerfile", "testdata/Dockerfile",
-	}
-	var files []txtar.File
-	for _, name := range names {
-		files = append(files, txtar.File{Name: name, Data: []byte(add)})
-	}
-	dir := writeFiles(t, files)
-	p, err := check.Load(t.Context(), dir, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{"Dockerfile", "Dockerfile-dev", "Dockerfile.prod", "a/b/Containerfile", "a/dockerfile", "api.Dockerfile"}
-	if got := paths(p); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestLoadOfPaths(t *testing.T) {
-	dir := project(t, "-- a/Dockerfile --\nFROM a\n-- b/odd name --\nFROM b\n-- testdata/Dockerfile --\nFROM c\n")
-	t.Chdir(dir)
-	for _, c := range []struct{ paths, want []string }{
-		{nil, []string{"a/Dockerfile"}},
-		{[]string{"a", "a/Dockerfile", "./a/../a"}, []string{"a/Dockerfile"}},
-		{[]string{"b/odd name"}, []string{"b/odd name"}},
-		{[]string{"testdata", "a"}, []string{"a/Dockerfile", "testdata/Dockerfile"}},
-	} {
-		p, err := check.Load(t.Context(), ".", c.paths)
-		if err != nil || !slices.Equal(paths(p), c.want) {
-			t.Errorf("%q: got %q, %v; want %q", c.paths, paths(p), err, c.want)
-		}
-	}
-	if _, err := check.Load(t.Context(), ".", []string{"nowhere"}); err == nil || !strings.Contains(err.Error(), "nowhere") {
-		t.Errorf("a path that is not there: %v", err)
-	}
-	if _, err := check.Load(t.Context(), "a/Dockerfile", nil); err == nil {
-		t.Error("a file was taken for the root")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := check.Load(ctx, ".", nil); err == nil {
-		t.Error("a canceled load went on")
-	}
-}
-
 // A path outside of the root is looked at when the user names it.
 func TestLoadOutsideOfTheRoot(t *testing.T) {
-	dir := project(t, "-- root/x --\n-- other/Dockerfile --\nFROM golang:1.20\nCOPY . .\nRUN go build\n-- other/go.mod --\nmodule x\n\ngo 1.24.1\n")
+	dir := folder(t, "-- root/x --\n-- other/Dockerfile --\nFROM golang:1.20\nCOPY . .\nRUN go build\n-- other/go.mod --\nmodule x\n\ngo 1.24.1\n")
 	p, err := check.Load(t.Context(), filepath.Join(dir, "root"), []string{filepath.Join(dir, "other")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings := check.Run(p, check.DefaultConfig())
+	findings := few().Run(p, rule.DefaultConfig())
 	if len(findings) == 0 || findings[0].File != "../other/Dockerfile" || findings[0].Code != "GO111" {
 		t.Errorf("got %+v", findings)
 	}
 }
 
 func TestSymbolicLinks(t *testing.T) {
-	dir := project(t, "-- root/real/one --\n"+add+"-- outside/Dockerfile --\n"+add)
+	dir := folder(t, "-- root/real/one --\n"+add+"-- outside/Dockerfile --\n"+add)
 	root := filepath.Join(dir, "root")
 	for from, to := range map[string]string{
 		"Dockerfile":      "real/one",
@@ -114,7 +72,7 @@ func TestSymbolicLinks(t *testing.T) {
 	if _, err := check.Load(t.Context(), root, []string{filepath.Join(root, "Dockerfile.out")}); err == nil {
 		t.Error("a link that leads out of the project was followed")
 	}
-	if err := check.Apply(p, check.DefaultConfig(), check.Safe).Write(); err != nil {
+	if err := fix.Apply(few(), p, rule.DefaultConfig(), finding.Safe).Write(); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(filepath.Join(root, "real/one")); string(got) != "FROM scratch\nCOPY app /app\n" {
@@ -126,19 +84,19 @@ func TestSymbolicLinks(t *testing.T) {
 }
 
 func TestLoadReader(t *testing.T) {
-	dir := project(t, "-- go.mod --\nmodule x\n\ngo 1.24\n")
+	dir := folder(t, "-- go.mod --\nmodule x\n\ngo 1.24\n")
 	p, err := check.LoadReader(dir, strings.NewReader("FROM golang:1.22\nADD . .\nRUN go build\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var codes []string
-	for _, f := range check.Run(p, check.DefaultConfig()) {
+	for _, f := range few().Run(p, rule.DefaultConfig()) {
 		codes = append(codes, f.File+" "+f.Code)
 	}
 	if want := []string{"- GO111", "- GO301", "- DL3020"}; !slices.Equal(codes, want) {
 		t.Errorf("got %q, want %q", codes, want)
 	}
-	if err := check.Apply(p, check.DefaultConfig(), check.Safe).Write(); err == nil {
+	if err := fix.Apply(few(), p, rule.DefaultConfig(), finding.Safe).Write(); err == nil {
 		t.Error("the standard input was written")
 	}
 }
@@ -152,16 +110,16 @@ func TestManyFiles(t *testing.T) {
 		name := filepath.Join("service"+string(rune('a'+i%26)), "d"+strings.Repeat("x", i/26), "Dockerfile")
 		files = append(files, txtar.File{Name: name, Data: []byte("FROM golang:1.22 AS b\nWORKDIR /s\nADD . .\nRUN go build -o /a .\nFROM scratch\nCOPY --from=b /a /a\n")})
 	}
-	dir := writeFiles(t, files)
+	dir := checktest.Write(t, files)
 	p, err := check.Load(t.Context(), dir, nil)
 	if err != nil || len(p.Dockerfiles) != count {
 		t.Fatalf("%d files, %v", len(p.Dockerfiles), err)
 	}
-	first := check.Run(p, check.DefaultConfig())
+	first := few().Run(p, rule.DefaultConfig())
 	if len(first) != 3*count {
 		t.Errorf("%d findings", len(first))
 	}
-	second := check.Run(p, check.DefaultConfig())
+	second := few().Run(p, rule.DefaultConfig())
 	if !slices.EqualFunc(first, second, func(a, b check.Finding) bool { return a.File == b.File && a.Line == b.Line && a.Code == b.Code }) {
 		t.Error("the findings are not the same the second time")
 	}

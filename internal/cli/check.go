@@ -9,6 +9,8 @@ import (
 
 	"github.com/davit-dev/davit/internal/app"
 	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/finding"
+	"github.com/davit-dev/davit/internal/check/render"
 )
 
 func checkCommand() command {
@@ -51,9 +53,9 @@ func runCheck(ctx context.Context, c *call) error {
 		}
 	}
 	if c.format == "json" {
-		err = check.JSON(c.Out, checked.Findings)
+		err = render.JSON(c.Out, checked.Findings)
 	} else {
-		err = check.Text(c.Out, checked.Findings, checked.Project, c.Terminal)
+		err = render.Text(c.Out, checked.Findings, checked.Project, c.Terminal)
 	}
 	if err != nil {
 		return fmt.Errorf("print findings: %w", err)
@@ -64,11 +66,11 @@ func runCheck(ctx context.Context, c *call) error {
 	return nil
 }
 
-func (c *call) safety() check.Safety {
+func (c *call) safety() finding.Safety {
 	if c.unsafe {
-		return check.Unsafe
+		return finding.Unsafe
 	}
-	return check.Safe
+	return finding.Safe
 }
 
 func (c *call) printDiff(checked app.Checked) error {

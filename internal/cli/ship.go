@@ -9,7 +9,7 @@ import (
 
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/app"
-	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/render"
 	"github.com/davit-dev/davit/internal/release"
 )
 
@@ -48,7 +48,7 @@ func (c *call) shipped(ctx context.Context, last release.Summary, err error) err
 	var refusal *api.Error
 	switch {
 	case errors.As(err, &findings):
-		return errors.Join(check.Text(c.Err, findings.Findings, findings.Project, c.Terminal), err)
+		return errors.Join(render.Text(c.Err, findings.Findings, findings.Project, c.Terminal), err)
 	case errors.As(err, &refusal) && refusal.Code == release.CodeUnchanged:
 		fmt.Fprintf(c.Err, "nothing to do: %s\n", refusal.Message)
 		return nil

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/davit-dev/davit/internal/check"
 )
 
 // Parse reads the content of a davit.yaml; name is what errors call the file.
@@ -116,7 +118,7 @@ func (d *decoder) rules(cfg Config) {
 	d.broken("run", cfg.Run.Validate())
 	d.broken("verify", cfg.Verify.Validate())
 	d.broken("release", cfg.Release.Validate())
-	d.broken("check", cfg.Check.Validate())
+	d.broken("check", check.Validate(cfg.Check))
 }
 
 func (d *decoder) broken(section string, err error) {

@@ -6,7 +6,8 @@ import (
 	"strings"
 
 	"github.com/davit-dev/davit/internal/build"
-	"github.com/davit-dev/davit/internal/check"
+	"github.com/davit-dev/davit/internal/check/finding"
+	checkrule "github.com/davit-dev/davit/internal/check/rule"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/x/quantity"
 )
@@ -60,8 +61,10 @@ func typeRule(t reflect.Type) rule {
 		return rule{Enum: words(release.Hold, release.Rollback, release.Promote)}
 	case reflect.TypeFor[release.Gate]():
 		return rule{Enum: words(release.NoGate, release.BeforeCanary, release.BeforeLive)}
-	case reflect.TypeFor[check.Severity]():
-		return rule{Enum: words(check.Error, check.Warning, check.Info, check.Style)}
+	case reflect.TypeFor[checkrule.LabelFormat]():
+		return rule{Enum: words(checkrule.LabelFormats()...)}
+	case reflect.TypeFor[finding.Severity]():
+		return rule{Enum: words(finding.Severities()...)}
 	}
 	return rule{}
 }

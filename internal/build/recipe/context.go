@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/davit-dev/davit/internal/build/recipe/ignore"
 	"github.com/davit-dev/davit/internal/build/recipe/tree"
+	"github.com/davit-dev/davit/internal/check/ignore"
 )
 
 // buildContext is the folder that COPY takes files from, without what

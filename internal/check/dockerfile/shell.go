@@ -27,10 +27,11 @@ type Argument struct {
 
 // Command is a simple command that an instruction runs.
 type Command struct {
-	Span            // from its first assignment to its last argument
-	Args []Argument // the program first
-	Exec bool       // it stands in the exec form: no shell reads it
-	Dir  Value      // folder that it runs in, relative to the instruction's when cd said so
+	Span                  // from its first assignment to its last argument
+	Args []Argument       // the program first, without env, exec and the like in front of it
+	Node *syntax.CallExpr // where it stands in the script's tree; nil in the exec form
+	Exec bool             // it stands in the exec form: no shell reads it
+	Dir  Value            // folder that it runs in, relative to the instruction's when cd said so
 
 	vars   shellVars
 	inline map[string]Value
@@ -80,24 +81,58 @@ func (v shellVars) with(name string, value Value) shellVars {
 	return shellVars{scope: v.scope, last: &binding{name, value, v.last}}
 }
 
-// Commands returns the simple commands of a RUN, CMD or ENTRYPOINT in the
-// order in which they stand. A script that is not understood has none.
-func (f *File) Commands(i *Instruction, scope *Scope) []Command {
-	vars := shellVars{scope: scope}
+// Script is what a shell reads of an instruction.
+type Script struct {
+	Text Text
+	Tree *syntax.File // nil when it is not the language of bash, or too long
+}
+
+// Script returns the script of a RUN, CMD, ENTRYPOINT or HEALTHCHECK in the
+// shell form. It is false for what no shell reads.
+func (f *File) Script(i *Instruction) (Script, bool) {
 	if i.JSON {
-		return execCommand(i, vars)
+		return Script{}, false
 	}
-	script, ok := f.script(i)
+	text, ok := f.script(i)
 	if !ok {
-		return nil
+		return Script{}, false
 	}
-	tree, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(script.s), "")
+	tree, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text.s), "")
 	if err != nil {
+		tree = nil
+	}
+	return Script{Text: text, Tree: tree}, true
+}
+
+// Span returns the part of the Dockerfile that a part of the script takes up.
+func (s Script) Span(n syntax.Node) Span {
+	from := min(int(n.Pos().Offset()), s.Text.Len())
+	to := min(int(n.End().Offset()), s.Text.Len())
+	if from >= to {
+		return Span{s.Text.src, s.Text.src}
+	}
+	return s.Text.Slice(from, to).Span()
+}
+
+// Commands returns the simple commands in the order in which they stand. A
+// script that is not understood has none.
+func (s Script) Commands(scope *Scope) []Command {
+	if s.Tree == nil {
 		return nil
 	}
-	w := walker{script: script, vars: vars, dir: Value{Known: true}}
-	w.statements(tree.Stmts)
+	w := walker{script: s, vars: shellVars{scope: scope}, dir: Value{Known: true}}
+	w.statements(s.Tree.Stmts)
 	return w.commands
+}
+
+// Commands returns the simple commands of a RUN, CMD or ENTRYPOINT in the
+// order in which they stand: the one of the exec form, or those of the script.
+func (f *File) Commands(i *Instruction, scope *Scope) []Command {
+	if i.JSON {
+		return execCommand(i, shellVars{scope: scope})
+	}
+	script, _ := f.Script(i)
+	return script.Commands(scope)
 }
 
 func execCommand(i *Instruction, vars shellVars) []Command {

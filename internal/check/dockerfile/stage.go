@@ -64,3 +64,22 @@ func (s *Stage) Scope(parent *Scope) *Scope {
 	}
 	return out
 }
+
+// Head returns what stands before the first FROM as a stage without FROM, when
+// that is more than ARG; nil otherwise. BuildKit refuses such a file; a piece of
+// one can be looked at all the same.
+func (f *File) Head() *Stage {
+	s := &Stage{globals: NewScope(f.Escape)}
+	more := false
+	for _, i := range f.Instructions {
+		if i.Name == "FROM" {
+			break
+		}
+		more = more || i.Name != "ARG"
+		s.Instructions = append(s.Instructions, i)
+	}
+	if !more {
+		return nil
+	}
+	return s
+}

@@ -11,7 +11,7 @@ import (
 // assignments, export and cd change. Both branches of a condition are walked:
 // what any of them sets counts after it.
 type walker struct {
-	script   Text
+	script   Script
 	vars     shellVars
 	dir      Value
 	commands []Command
@@ -77,14 +77,14 @@ func (w *walker) call(call *syntax.CallExpr) {
 		w.assign(call.Assigns)
 		return
 	}
-	c := Command{Span: w.span(call), vars: w.vars, Dir: w.dir, inline: map[string]Value{}}
+	c := Command{Span: w.script.Span(call), Node: call, vars: w.vars, Dir: w.dir, inline: map[string]Value{}}
 	for _, a := range call.Assigns {
 		if a.Name != nil && a.Value != nil {
 			c.inline[a.Name.Value] = w.value(a.Value)
 		}
 	}
 	for _, word := range call.Args {
-		c.Args = append(c.Args, Argument{w.span(word), w.value(word)})
+		c.Args = append(c.Args, Argument{w.script.Span(word), w.value(word)})
 	}
 	c.unwrap()
 	w.commands = append(w.commands, c)
@@ -130,15 +130,6 @@ func (w *walker) unset(args []Argument) {
 	for _, a := range args {
 		w.vars = w.vars.with(a.Text, Value{Known: true})
 	}
-}
-
-func (w *walker) span(n syntax.Node) Span {
-	from := min(int(n.Pos().Offset()), w.script.Len())
-	to := min(int(n.End().Offset()), w.script.Len())
-	if from >= to {
-		return Span{w.script.src, w.script.src}
-	}
-	return w.script.Slice(from, to).Span()
 }
 
 func (w *walker) value(word *syntax.Word) Value {

@@ -1,0 +1,13 @@
+// Package gobuild holds the rules about how a Dockerfile builds a Go program:
+// what comes into the build and what the go command makes of it.
+package gobuild
+
+import "github.com/davit-dev/davit/internal/check/rule"
+
+// Rules returns the rules of this family.
+func Rules() []rule.Rule {
+	return []rule.Rule{
+		ruleToolchain(),
+		ruleCgo(),
+	}
+}

@@ -1,0 +1,10 @@
+// Package services holds the rules about compose files: between a service, the
+// image that it runs, and the services that it needs.
+package services
+
+import "github.com/davit-dev/davit/internal/check/rule"
+
+// Rules returns the rules of this family.
+func Rules() []rule.Rule {
+	return []rule.Rule{}
+}
