@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,44 @@ func TestClientsAgree(t *testing.T) {
 		}
 	})
 	t.Run("podman", func(t *testing.T) { podmanRuns(t, reference) })
+	t.Run("referrers", func(t *testing.T) {
+		list := "http://" + s.Registry + "/v2/" + image.Repository + "/referrers/" + image.Digest
+		first := referrers(t, list)
+		for _, want := range []string{"application/spdx+json", "application/vnd.in-toto+json https://slsa.dev/provenance/v1"} {
+			if !slices.Contains(first, want) {
+				t.Errorf("beside the image are %q, and not %s", first, want)
+			}
+		}
+		p.must(dir, "ship", "--skip-tests")
+		if second := referrers(t, list); !slices.Equal(first, second) {
+			t.Errorf("beside the image were %q, and after it was shipped again %q", first, second)
+		}
+	})
+}
+
+// referrers lists what stands beside an image: artifact types, and of statements
+// what they say (OCI distribution-spec 1.1, "Listing Referrers").
+func referrers(t *testing.T, list string) []string {
+	t.Helper()
+	resp, err := http.Get(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var index struct {
+		Manifests []struct {
+			ArtifactType string            `json:"artifactType"`
+			Annotations  map[string]string `json:"annotations"`
+		} `json:"manifests"`
+	}
+	if err := json.Unmarshal([]byte(readAll(t, resp)), &index); err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, m := range index.Manifests {
+		found = append(found, strings.TrimSpace(m.ArtifactType+" "+m.Annotations["in-toto.io/predicate-type"]))
+	}
+	return found
 }
 
 // TestClientsPush lets the same clients push what davit built, with the

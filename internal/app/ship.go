@@ -84,15 +84,15 @@ func Ship(ctx context.Context, cfg ShipConfig) (release.Summary, error) {
 	if err != nil {
 		return release.Summary{}, err
 	}
-	image, err := s.build(ctx, tree, settings)
+	cargo, err := s.build(ctx, tree, settings)
 	if err != nil {
 		return release.Summary{}, err
 	}
-	plan, err := newPlan(tree, settings, image)
+	plan, err := newPlan(tree, settings, cargo.Digest())
 	if err != nil {
 		return release.Summary{}, err
 	}
-	stored, err := s.push(ctx, server, image, plan, evidence(tree, findings, tests))
+	stored, err := s.push(ctx, server, cargo, plan, evidence(tree, findings, tests))
 	if err != nil {
 		return release.Summary{}, err
 	}
@@ -172,18 +172,18 @@ func (s *shipment) test(ctx context.Context, tree source.Tree) (string, error) {
 	return "passed", nil
 }
 
-func (s *shipment) build(ctx context.Context, tree source.Tree, settings config.Config) (*build.Image, error) {
+func (s *shipment) build(ctx context.Context, tree source.Tree, settings config.Config) (*workshop.Cargo, error) {
 	done := s.begin(StageBuild, "")
-	image, err := workshop.Image(ctx, tree, settings, func(build.Event) {})
+	cargo, err := workshop.Load(ctx, tree, settings, Version(), func(build.Event) {})
 	if err != nil {
 		return nil, err
 	}
-	done(fmt.Sprintf("%s, %s", image.Digest(), megabytes(image.Size())))
-	return image, nil
+	done(fmt.Sprintf("%s, %s", cargo.Digest(), megabytes(cargo.Size())))
+	return cargo, nil
 }
 
 // newPlan makes the plan of an image with the configuration it was built by.
-func newPlan(tree source.Tree, settings config.Config, image *build.Image) (release.Plan, error) {
+func newPlan(tree source.Tree, settings config.Config, digest string) (release.Plan, error) {
 	suite, err := verify.Load(tree.Dir, settings.Verify)
 	if err != nil {
 		return release.Plan{}, err
@@ -192,7 +192,7 @@ func newPlan(tree source.Tree, settings config.Config, image *build.Image) (rele
 		Version: release.PlanVersion,
 		App:     settings.Name,
 		Hosts:   settings.Hosts,
-		Image:   release.Image{Repository: settings.Name, Digest: image.Digest()},
+		Image:   release.Image{Repository: settings.Name, Digest: digest},
 		Run:     settings.Run,
 		Verify:  suite,
 		Release: settings.Release,
@@ -211,14 +211,13 @@ func evidence(tree source.Tree, findings []check.Finding, tests string) release.
 	return e
 }
 
-// push sends the image and then the plan, which refers to it.
+// push sends the image with its documents and then the plan, which refers to it.
 func (s *shipment) push(
-	ctx context.Context, server *server, image *build.Image, plan release.Plan, e release.Evidence,
+	ctx context.Context, server *server, cargo *workshop.Cargo, plan release.Plan, e release.Evidence,
 ) (string, error) {
 	done := s.begin(StagePush, server.status.Registry)
 	reference := server.status.Registry + "/" + plan.Image.Repository
-	err := workshop.Push(ctx, image, reference, registryUser, server.password)
-	if err != nil {
+	if err := cargo.Push(ctx, reference, registryUser, server.password); err != nil {
 		return "", err
 	}
 	remote := registry.Remote{

@@ -125,7 +125,7 @@ func (b *bench) attachTo(ctx context.Context, m *made, kinds []string) error {
 	if err != nil {
 		return fmt.Errorf("attach to %s: %w", m.built.Name, err)
 	}
-	options := remotely(ctx)
+	options := remotely(ctx, asLoggedIn())
 	if err := attest.Attach(ctx, ref.Context(), subject, artifacts, options...); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 // Explain says why two images differ. Each is a reference in a registry, a folder
 // with an OCI layout, or an archive.
 func Explain(ctx context.Context, a, b string) ([]explain.Difference, error) {
-	options := explain.Options{Remote: remotely(ctx)}
+	options := explain.Options{Remote: remotely(ctx, asLoggedIn())}
 	first, err := explain.Load(ctx, a, options)
 	if err != nil {
 		return nil, err
@@ -25,6 +25,9 @@ func Explain(ctx context.Context, a, b string) ([]explain.Difference, error) {
 }
 
 // remotely is how registries are spoken to.
-func remotely(ctx context.Context) []remote.Option {
-	return []remote.Option{remote.WithContext(ctx), remote.WithUserAgent("davit"), remote.WithAuthFromKeychain(authn.DefaultKeychain)}
+func remotely(ctx context.Context, auth remote.Option) []remote.Option {
+	return []remote.Option{remote.WithContext(ctx), remote.WithUserAgent("davit"), auth}
 }
+
+// asLoggedIn is with what 'docker login' knows.
+func asLoggedIn() remote.Option { return remote.WithAuthFromKeychain(authn.DefaultKeychain) }

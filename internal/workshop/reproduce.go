@@ -36,7 +36,7 @@ type Reproduced struct {
 // key, when it is not "", is the public key that has to have signed the
 // provenance.
 func Reproduce(ctx context.Context, reference, dir, key string, progress func(build.Event)) (Reproduced, error) {
-	options := explain.Options{Remote: remotely(ctx)}
+	options := explain.Options{Remote: remotely(ctx, asLoggedIn())}
 	if key != "" {
 		public, err := attest.LoadPublicKey(key)
 		if err != nil {

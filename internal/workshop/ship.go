@@ -4,19 +4,33 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
 	"github.com/davit-dev/davit/internal/build"
+	"github.com/davit-dev/davit/internal/build/attest"
 	"github.com/davit-dev/davit/internal/build/base"
+	"github.com/davit-dev/davit/internal/build/sbom"
 	"github.com/davit-dev/davit/internal/build/sink"
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/source"
 )
 
-// Image makes the image of a tree that a release of this machine runs: that of
-// its own platform.
-func Image(ctx context.Context, tree source.Tree, settings config.Config, progress func(build.Event)) (*build.Image, error) {
-	b := &bench{module: tree, settings: settings, order: Order{Progress: progress}}
+// Cargo is what a release of this machine runs: an image for its own platform,
+// with what is known of how it was made.
+type Cargo struct {
+	bench *bench
+	made  made
+}
+
+// Load makes the image of a tree. davit is its own version, for the provenance.
+func Load(ctx context.Context, tree source.Tree, settings config.Config, davit string, progress func(build.Event)) (*Cargo, error) {
+	b := &bench{module: tree, settings: settings, order: Order{Davit: davit, Progress: progress}}
 	b.tree = func(context.Context) (source.Tree, error) { return tree, nil }
 	var err error
 	if b.order.Platforms, err = ownPlatform(settings.Build.Platforms); err != nil {
@@ -36,7 +50,60 @@ func Image(ctx context.Context, tree source.Tree, settings config.Config, progre
 	if err != nil {
 		return nil, err
 	}
-	return images[0], b.keepLock()
+	m := made{image: images[0], config: cfg, built: Built{Name: settings.Name}}
+	for _, part := range m.image.Parts() {
+		m.built.Platforms = append(m.built.Platforms, part.Platform.String())
+	}
+	return &Cargo{b, m}, b.keepLock()
+}
+
+// Digest is that of the image.
+func (c *Cargo) Digest() string { return c.made.image.Digest() }
+
+// Size is that of the image, compressed, in bytes.
+func (c *Cargo) Size() int64 { return c.made.image.Size() }
+
+// Push sends the image to a repository, as a user of its registry, and puts
+// beside it what it is made of and how.
+func (c *Cargo) Push(ctx context.Context, repository, user, password string) error {
+	ref, err := sink.ParseReference(repository)
+	if err != nil {
+		return err
+	}
+	if err := (sink.Pusher{User: user, Password: password}).Push(ctx, sinkImage(c.made.image), ref); err != nil {
+		return err
+	}
+	repo, err := name.NewRepository(repository)
+	if err != nil {
+		return fmt.Errorf("attach to %s: %w", repository, err)
+	}
+	return c.attach(ctx, repo, remotely(ctx, remote.WithAuth(&authn.Basic{Username: user, Password: password})))
+}
+
+// attach does nothing where both documents are: what an image is made of does not
+// change, and how it was made once, it can be made again.
+func (c *Cargo) attach(ctx context.Context, repo name.Repository, options []remote.Option) error {
+	there, err := attest.Find(ctx, repo.Digest(c.Digest()), "", options...)
+	if err != nil {
+		return err
+	}
+	isBill := func(d v1.Descriptor) bool { return d.ArtifactType == sbom.SPDXMediaType }
+	if slices.ContainsFunc(there, isBill) && slices.ContainsFunc(there, attest.IsProvenance) {
+		return nil
+	}
+	facts, err := c.bench.facts(ctx, &c.made)
+	if err != nil {
+		return err
+	}
+	artifacts, err := documents(facts, []string{"spdx"}, true, nil)
+	if err != nil {
+		return err
+	}
+	subject, err := descriptor(c.made.image)
+	if err != nil {
+		return err
+	}
+	return attest.Attach(ctx, repo, subject, artifacts, options...)
 }
 
 // ownPlatform picks this machine's platform from those of the configuration.
@@ -51,13 +118,4 @@ func ownPlatform(platforms []string) ([]string, error) {
 		return nil, fmt.Errorf("build.platforms: %s is not among them, and a release here needs an image for this machine", own)
 	}
 	return nil, nil
-}
-
-// Push sends an image to a registry, as a user of it.
-func Push(ctx context.Context, image *build.Image, reference, user, password string) error {
-	ref, err := sink.ParseReference(reference)
-	if err != nil {
-		return err
-	}
-	return sink.Pusher{User: user, Password: password}.Push(ctx, sinkImage(image), ref)
 }

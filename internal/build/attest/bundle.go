@@ -10,6 +10,9 @@ import (
 // keeps and looks for signatures and attestations from version 3 on.
 const BundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
+// bundledAnnotation is where cosign writes the predicate type of a bundle.
+const bundledAnnotation = "dev.sigstore.bundle.predicateType"
+
 // bundle is a Sigstore bundle (sigstore/protobuf-specs, sigstore_bundle.proto)
 // with a public key in the place of a certificate, and without an entry in a
 // transparency log.
@@ -44,8 +47,8 @@ func (k Key) Attest(s Statement) (Artifact, error) {
 		return Artifact{}, fmt.Errorf("write bundle: %w", err)
 	}
 	return Document(BundleType, data, map[string]string{
-		"dev.sigstore.bundle.content":       "dsse-envelope",
-		"dev.sigstore.bundle.predicateType": s.PredicateType,
+		"dev.sigstore.bundle.content": "dsse-envelope",
+		bundledAnnotation:             s.PredicateType,
 	}), nil
 }
 

@@ -40,6 +40,11 @@ func Find(ctx context.Context, image name.Digest, artifactType string, options .
 	return found, nil
 }
 
+// IsProvenance says whether what Find listed calls itself provenance.
+func IsProvenance(d v1.Descriptor) bool {
+	return d.Annotations[predicateAnnotation] == ProvenanceType || d.Annotations[bundledAnnotation] == ProvenanceType
+}
+
 // isKnown says whether a list of referrers tells the artifact type. Some
 // registries give the type of the configuration in its place, which for an
 // artifact is that of nothing.
