@@ -77,7 +77,7 @@ var allowed = map[string][]string{
 	},
 	"internal/workshop": {
 		"internal/build", "internal/build/attest", "internal/build/base", "internal/build/explain", "internal/build/ko",
-		"internal/build/layer", "internal/build/prober", "internal/build/recipe", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
+		"internal/build/layer", "internal/build/prober", "internal/build/recipe", "internal/build/recipe/script", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
 		"internal/x/atomicfile",
 	},
 	"bench/dockerfiles":         {"internal/build/recipe"},

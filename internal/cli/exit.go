@@ -11,6 +11,7 @@ import (
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/source"
+	"github.com/davit-dev/davit/internal/workshop"
 )
 
 // The exit codes, the same for every command.
@@ -105,15 +106,17 @@ func codeOf(err error) int {
 		compile  *build.CompileError
 		settings *config.Error
 		tree     *source.Error
+		input    *workshop.InputError
+		failed   *workshop.FailedError
 	)
 	switch {
 	case errors.As(err, &exit):
 		return exit.code
 	case errors.As(err, &refusal):
 		return codeOfRefusal(refusal.Code)
-	case errors.As(err, &findings), errors.As(err, &tests), errors.As(err, &compile):
+	case errors.As(err, &findings), errors.As(err, &tests), errors.As(err, &compile), errors.As(err, &failed):
 		return exitFindings
-	case errors.As(err, &settings), errors.As(err, &tree):
+	case errors.As(err, &settings), errors.As(err, &tree), errors.As(err, &input):
 		return exitUsage
 	case errors.Is(err, app.ErrServing):
 		return exitConflict

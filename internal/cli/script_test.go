@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,6 +38,7 @@ func TestMain(m *testing.M) {
 //	serve            runs the platform until the script ends
 //	orders DIR V S   writes the tour's service: version V, share S of failures
 //	traffic HOST P N sends N requests a second for path P to the edge, in the background
+//	exits N WORDS…   runs a davit command that has to end with exit code N
 //	until WORDS…     repeats a davit command until it succeeds and prints the last word
 func TestScript(t *testing.T) {
 	cache := t.TempDir()
@@ -62,7 +64,7 @@ func TestScript(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"serve": serve, "orders": orders, "traffic": traffic, "until": until,
+			"serve": serve, "orders": orders, "traffic": traffic, "exits": exits, "until": until,
 		},
 	})
 }
@@ -79,6 +81,23 @@ func goEnvironment(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	return values
+}
+
+// exits wants a certain exit code, where ! exec takes any but 0.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE WORDS…")
+	}
+	code := 0
+	err := ts.Exec("davit", args[1:]...)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if want := args[0]; strconv.Itoa(code) != want {
+		ts.Fatalf("exit code %d, want %s", code, want)
+	}
 }
 
 // serve starts the platform on free ports and tells the script where it is.

@@ -83,7 +83,7 @@ func sbomKinds(names []string) ([]string, error) {
 		case "spdx", "cyclonedx":
 			kinds = append(kinds, name)
 		default:
-			return nil, fmt.Errorf("--sbom: %q is no bill of materials (allowed: spdx, cyclonedx, none)", name)
+			return nil, inputErrorf("--sbom: %q is no bill of materials (allowed: spdx, cyclonedx, none)", name)
 		}
 	}
 	return slices.Compact(kinds), nil
@@ -97,10 +97,10 @@ func (b *bench) readKey() error {
 	}
 	key, err := attest.LoadKey(b.order.Key, b.order.Password)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("--sign-key: %w; 'davit key %s' makes one", err, filepath.Dir(b.order.Key))
+		return inputErrorf("--sign-key: %w; 'davit key %s' makes one", err, filepath.Dir(b.order.Key))
 	}
 	b.key = &key
-	return err
+	return input(err)
 }
 
 func (b *bench) attachTo(ctx context.Context, m *made, kinds []string) error {

@@ -28,7 +28,7 @@ func Lock(ctx context.Context, dir string, update bool, progress func(build.Even
 	cfg := b.settings.Build
 	platforms, err := build.ParsePlatforms(cfg.Platforms)
 	if err != nil {
-		return Locking{}, err
+		return Locking{}, input(err)
 	}
 	var references []string
 	if cfg.Base != build.BaseStatic && cfg.Base != build.BaseScratch {
@@ -68,4 +68,9 @@ func (b *bench) pin(ctx context.Context, references []string, platforms []v1.Pla
 	}
 	lock, _ := b.bases.Locked()
 	return lock, changes, nil
+}
+
+func readLock(dir string) (base.Lock, error) {
+	lock, err := base.ReadLock(dir)
+	return lock, input(err)
 }

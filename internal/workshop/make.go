@@ -100,7 +100,7 @@ func (b *bench) gitLabels(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	if tree.Revision == "" {
-		return nil, fmt.Errorf("build.gitlabels: %s is in no git repository, or nothing is committed", tree.Dir)
+		return nil, inputErrorf("build.gitlabels: %s is in no git repository, or nothing is committed", tree.Dir)
 	}
 	revision := tree.Revision
 	if tree.Dirty {
@@ -152,7 +152,7 @@ func (b *bench) images(ctx context.Context, j job) ([]*build.Image, error) {
 	options.Extra = j.extra
 	builder, err := build.New(j.config, options)
 	if err != nil {
-		return nil, err
+		return nil, input(err)
 	}
 	images, _, err := builder.Again(ctx, b.module.Dir, j.wanted, j.each)
 	if err != nil || images != nil {
@@ -282,7 +282,7 @@ func (b *bench) koConfig(ctx context.Context, main source.Main) (build.Config, e
 			return cfg, err
 		}
 	}
-	return cfg, koProblem(cfg.Validate(), said.Origins)
+	return cfg, input(koProblem(cfg.Validate(), said.Origins))
 }
 
 // koProblem says where in ko's configuration the key stands that an error about
@@ -307,7 +307,7 @@ func (o *Order) place() error {
 	case ko.Docker:
 		o.Load, o.Push = "docker", false
 	case ko.Kind:
-		return fmt.Errorf("%s: davit does not load into kind; build with --tarball FILE, then 'kind load image-archive FILE'", o.Repo)
+		return inputErrorf("%s: davit does not load into kind; build with --tarball FILE, then 'kind load image-archive FILE'", o.Repo)
 	case ko.Nowhere, ko.Registry:
 	}
 	return nil

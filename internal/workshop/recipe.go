@@ -26,7 +26,7 @@ import (
 func Plan(o Order) (*recipe.Plan, error) {
 	platforms, err := build.ParsePlatforms(o.Platforms)
 	if err != nil {
-		return nil, err
+		return nil, input(err)
 	}
 	return parseRecipe(o, platforms[0], "0")
 }
@@ -36,16 +36,17 @@ func Plan(o Order) (*recipe.Plan, error) {
 func parseRecipe(o Order, p v1.Platform, epoch string) (*recipe.Plan, error) {
 	data, err := os.ReadFile(o.Dockerfile)
 	if err != nil {
-		return nil, fmt.Errorf("read Dockerfile: %w", err)
+		return nil, input(fmt.Errorf("read Dockerfile: %w", err))
 	}
-	return recipe.Parse(data, recipe.Options{Name: o.Dockerfile, Target: o.Stage, Args: merged(map[string]string{"SOURCE_DATE_EPOCH": epoch}, o.Args), Platform: p.String()})
+	plan, err := recipe.Parse(data, recipe.Options{Name: o.Dockerfile, Target: o.Stage, Args: merged(map[string]string{"SOURCE_DATE_EPOCH": epoch}, o.Args), Platform: p.String()})
+	return plan, input(err)
 }
 
 // openRecipe prepares the build of a Dockerfile. Its context is a folder, which
 // need not be a module.
 func openRecipe(o Order) (*bench, error) {
 	if len(o.Targets) > 1 {
-		return nil, fmt.Errorf("--file: one folder is the build context, not %d", len(o.Targets))
+		return nil, inputErrorf("--file: one folder is the build context, not %d", len(o.Targets))
 	}
 	dir := "."
 	if len(o.Targets) == 1 {
@@ -63,7 +64,7 @@ func openRecipe(o Order) (*bench, error) {
 		}
 		return tree, err
 	})
-	if b.lock, err = base.ReadLock(dir); err != nil {
+	if b.lock, err = readLock(dir); err != nil {
 		return nil, err
 	}
 	b.bases, err = newBases(b.lock, o.Progress)
@@ -75,7 +76,7 @@ func openRecipe(o Order) (*bench, error) {
 func (b *bench) makeRecipe(ctx context.Context) ([]made, error) {
 	platforms, err := build.ParsePlatforms(b.order.Platforms)
 	if err != nil {
-		return nil, err
+		return nil, input(err)
 	}
 	cfg := b.settings.Build
 	cfg.Annotations = b.order.Annotations
@@ -116,7 +117,7 @@ func (b *bench) stage(ctx context.Context, p v1.Platform) (build.Stage, error) {
 	case errors.As(err, &foreign):
 		return b.handOver(ctx, foreign, p)
 	case err != nil:
-		return build.Stage{}, err
+		return build.Stage{}, whose(err)
 	}
 	return build.Stage{Platform: p, Base: result.Base, Config: result.Config, Author: result.Author, Layers: result.Layers}, nil
 }
@@ -159,7 +160,11 @@ func (b *bench) execute(ctx context.Context, plan *recipe.Plan, p v1.Platform) (
 			if err != nil {
 				return nil, err
 			}
-			return b.bases.Image(ctx, ref, wanted)
+			image, err := b.bases.Image(ctx, ref, wanted)
+			if err != nil {
+				return nil, fetchError{err}
+			}
+			return image, nil
 		},
 		Progress: func(step string) { b.tell(build.Event{Step: build.Compiling, Subject: step}) },
 	})

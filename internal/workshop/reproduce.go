@@ -40,7 +40,7 @@ func Reproduce(ctx context.Context, reference, dir, key string, progress func(bu
 	if key != "" {
 		public, err := attest.LoadPublicKey(key)
 		if err != nil {
-			return Reproduced{}, err
+			return Reproduced{}, input(err)
 		}
 		options.Key = &public
 	}

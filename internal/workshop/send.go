@@ -15,7 +15,7 @@ import (
 // last.
 func (b *bench) send(ctx context.Context, all []made) error {
 	if b.order.Tarball != "" && len(all) > 1 {
-		return fmt.Errorf("--tarball: the archive is for one image, and %d were built; use --oci-layout", len(all))
+		return inputErrorf("--tarball: the archive is for one image, and %d were built; use --oci-layout", len(all))
 	}
 	for i := range all {
 		m := &all[i]
@@ -55,7 +55,7 @@ func (b *bench) sendOne(ctx context.Context, m *made, refs []sink.Reference) err
 	if b.order.Load != "" {
 		engine, err := sink.ParseEngine(b.order.Load)
 		if err != nil {
-			return err
+			return input(err)
 		}
 		if m.built.Loaded, err = sink.Load(ctx, engine, image, refs, tell); err != nil {
 			return err
@@ -85,7 +85,7 @@ func (b *bench) references(ctx context.Context, m made) ([]sink.Reference, error
 	}
 	plain, err := parse(m.built.Name)
 	if err != nil {
-		return nil, err
+		return nil, input(err)
 	}
 	if len(b.order.Tags) == 0 {
 		return []sink.Reference{plain}, nil
@@ -99,7 +99,7 @@ func (b *bench) references(ctx context.Context, m made) ([]sink.Reference, error
 	refs := make([]sink.Reference, len(tags))
 	for i, tag := range tags {
 		if refs[i], err = plain.WithTag(tag); err != nil {
-			return nil, fmt.Errorf("--tag: %w", err)
+			return nil, inputErrorf("--tag: %w", err)
 		}
 	}
 	return refs, nil

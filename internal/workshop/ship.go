@@ -14,7 +14,6 @@ import (
 
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/build/attest"
-	"github.com/davit-dev/davit/internal/build/base"
 	"github.com/davit-dev/davit/internal/build/sbom"
 	"github.com/davit-dev/davit/internal/build/sink"
 	"github.com/davit-dev/davit/internal/config"
@@ -36,7 +35,7 @@ func Load(ctx context.Context, tree source.Tree, settings config.Config, davit s
 	if b.order.Platforms, err = ownPlatform(settings.Build.Platforms); err != nil {
 		return nil, err
 	}
-	if b.lock, err = base.ReadLock(tree.Dir); err != nil {
+	if b.lock, err = readLock(tree.Dir); err != nil {
 		return nil, err
 	}
 	if b.bases, err = newBases(b.lock, progress); err != nil {
@@ -115,7 +114,7 @@ func ownPlatform(platforms []string) ([]string, error) {
 		}
 	}
 	if len(platforms) > 0 {
-		return nil, fmt.Errorf("build.platforms: %s is not among them, and a release here needs an image for this machine", own)
+		return nil, inputErrorf("build.platforms: %s is not among them, and a release here needs an image for this machine", own)
 	}
 	return nil, nil
 }

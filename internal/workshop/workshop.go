@@ -149,7 +149,7 @@ func openModule(o Order) (*bench, error) {
 	if folder := below(module.Dir, dir); folder != "." && len(wanted) == 0 && len(b.settings.Build.Main) == 0 {
 		b.wanted = []string{folder} // 'davit build' in cmd/x builds x
 	}
-	if b.lock, err = base.ReadLock(module.Dir); err != nil {
+	if b.lock, err = readLock(module.Dir); err != nil {
 		return nil, err
 	}
 	b.bases, err = newBases(b.lock, o.Progress)
@@ -164,7 +164,7 @@ func (b *bench) readSettings() error {
 	}
 	if _, err := os.Stat(filepath.Join(b.module.Dir, config.FileName)); errors.Is(err, os.ErrNotExist) {
 		if b.ko, err = ko.Load(b.module.Dir, os.Environ()); err != nil {
-			return err
+			return input(err)
 		}
 	}
 	return nil
