@@ -50,9 +50,10 @@ type Options struct {
 	Toolchain string
 	// Extra are files beside those of the configuration.
 	Extra []layer.Entry
-	// Prober returns the file of the prober for a platform, and Probe is what it
-	// does. They are needed when the configuration asks for it.
-	Prober func(v1.Platform) (string, error)
+	// Prober returns the file of the prober for a platform, made with a toolchain
+	// such as "go1.26.8" or "local", and Probe is what it does. They are needed
+	// when the configuration asks for it.
+	Prober func(p v1.Platform, toolchain string) (string, error)
 	Probe  Probe
 }
 

@@ -126,9 +126,9 @@ func (b *Builder) programEntries(c compiled) ([]layer.Entry, error) {
 		entries = append(entries, p.entry(b.pathOf(c.programs, i), capabilities))
 	}
 	if b.cfg.Prober {
-		path, err := b.opts.Prober(c.platform)
+		path, err := b.opts.Prober(c.platform, c.programs[0].toolchain())
 		if err != nil {
-			return nil, fmt.Errorf("make the prober: %w", err)
+			return nil, err
 		}
 		prober, err := layer.OnDisk(proberPath, path, 0o755)
 		if err != nil {

@@ -2,6 +2,7 @@ package build
 
 import (
 	"crypto/sha256"
+	"debug/buildinfo"
 	"debug/elf"
 	"encoding/hex"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/davit-dev/davit/internal/build/base"
 	"github.com/davit-dev/davit/internal/build/layer"
 	"github.com/davit-dev/davit/internal/source"
 )
@@ -72,6 +74,21 @@ func buildID(f *os.File) string {
 		return "" // -ldflags=-buildid= chose another
 	}
 	return "go build id " + id
+}
+
+// toolchain returns the toolchain that made the program, in the form of
+// GOTOOLCHAIN: "local" where it is none that could be had again.
+func (p program) toolchain() string {
+	const local = "local"
+	info, err := buildinfo.ReadFile(p.Path)
+	if err != nil {
+		return local
+	}
+	version, _, _ := strings.Cut(info.GoVersion, " ") // what follows is about experiments
+	if base.ValidateGo(version) != nil {
+		return local
+	}
+	return version
 }
 
 // sha256 reads the whole program.

@@ -117,7 +117,7 @@ func TestTheProberAnswersAndWaits(t *testing.T) {
 	dir := module(t, "hello", t.TempDir())
 	second := quantity.Duration(1e9)
 	image := images(t, builder(t, cfg, build.Options{
-		Prober: func(v1.Platform) (string, error) { return dir + "/main.go", nil },
+		Prober: func(v1.Platform, string) (string, error) { return dir + "/main.go", nil },
 		Probe:  build.Probe{Path: "/healthz", Port: 8080, Interval: 5 * second, Timeout: second, Start: 30 * second, Failures: 3, Wait: []string{"tcp://127.0.0.1:5432"}},
 	}), dir, false)[0].Parts()[0].Image
 	config, err := image.ConfigFile()

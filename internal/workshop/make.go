@@ -3,6 +3,7 @@ package workshop
 import (
 	"context"
 	"fmt"
+	"go/version"
 	"maps"
 	"path"
 	"path/filepath"
@@ -169,12 +170,11 @@ func (b *bench) options(ctx context.Context) (build.Options, error) {
 	health := b.settings.Run.Health
 	return build.Options{
 		Cache: cache, Progress: b.order.Progress, Bases: b.bases, Toolchain: b.lock.Go,
-		Prober: func(p v1.Platform) (string, error) {
-			env, err := source.GoEnv(ctx)
-			if err != nil {
-				return "", err
+		Prober: func(p v1.Platform, toolchain string) (string, error) {
+			if version.Compare(toolchain, prober.LeastGo) < 0 { // "local" has no order, and comes first
+				toolchain = "local"
 			}
-			return prober.Build(ctx, filepath.Join(cache, "prober"), append(env, build.PlatformEnv(p)...))
+			return prober.Build(ctx, filepath.Join(cache, "prober"), append(build.PlatformEnv(p), "GOTOOLCHAIN="+toolchain), source.GoEnv)
 		},
 		Probe: build.Probe{
 			Path: health.Path, Port: b.settings.Run.Port, Interval: health.Interval, Timeout: health.Timeout,

@@ -28,20 +28,25 @@ import (
 //go:embed program/answer.go program/main.go program/options.go program/target.go
 var program embed.FS
 
-// goMod asks for a version that every toolchain has, so that none is downloaded.
+// LeastGo is the oldest toolchain that builds the program.
+const LeastGo = "go1.21"
+
+// goMod asks for no newer one, so that none is downloaded.
 const goMod = "module davit.invalid/prober\n\ngo 1.21\n"
 
-// Build returns the file of the program, which lies in the cache folder. env is
-// the environment of the go command, with GOOS, GOARCH and the like for the
-// platform. When the program is there already no process is started. Calls at
-// the same time, of several processes too, do not disturb each other. What was
-// not asked for in layer.UnusedAfter is removed from the folder.
-func Build(ctx context.Context, cache string, env []string) (string, error) {
+// Build returns the file of the program, which lies in the cache folder. settings
+// are the variables of the go command that decide what it makes: GOOS, GOARCH,
+// GOTOOLCHAIN and the like. environ returns the rest of its environment, which
+// decides nothing; it is asked only when there is something to build, so that no
+// process is started when the program is there already. Calls at the same time,
+// of several processes too, do not disturb each other. What was not asked for in
+// layer.UnusedAfter is removed from the folder.
+func Build(ctx context.Context, cache string, settings []string, environ func(context.Context) ([]string, error)) (string, error) {
 	sources, err := read()
 	if err != nil {
 		return "", fmt.Errorf("read the prober's source: %w", err)
 	}
-	target := filepath.Join(cache, key(sources, env))
+	target := filepath.Join(cache, key(sources, settings))
 	now := time.Now()
 	if os.Chtimes(target, now, now) == nil { // it is there, and in use
 		return target, nil
@@ -49,11 +54,15 @@ func Build(ctx context.Context, cache string, env []string) (string, error) {
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
+	env, err := environ(ctx)
+	if err != nil {
+		return "", fmt.Errorf("make the prober: %w", err)
+	}
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return "", fmt.Errorf("make the prober: %w", err)
 	}
 	layer.Sweep(cache, now.Add(-layer.UnusedAfter))
-	if err := makeProgram(ctx, target, sources, env); err != nil {
+	if err := makeProgram(ctx, target, sources, slices.Concat(env, settings)); err != nil {
 		return "", fmt.Errorf("make the prober: %w", err)
 	}
 	return target, nil
@@ -82,36 +91,13 @@ func read() ([]file, error) {
 }
 
 // key names the program by all that decides its bytes.
-func key(sources []file, env []string) string {
+func key(sources []file, settings []string) string {
 	sum := sha256.New()
 	for _, f := range sources {
 		fmt.Fprintf(sum, "%s %d\n%s", f.name, len(f.data), f.data)
 	}
-	for _, name := range settings() {
-		fmt.Fprintf(sum, "%s=%s\n", name, valueOf(env, name))
-	}
-	fmt.Fprintln(sum, toolchain())
+	fmt.Fprintf(sum, "%q %q\n%s\n", settings, os.Getenv("GOROOT"), toolchain())
 	return "prober-" + hex.EncodeToString(sum.Sum(nil)[:16])
-}
-
-// settings are the variables of the go command that decide what it makes of the
-// same source (go help environment).
-func settings() []string {
-	return []string{
-		"GOOS", "GOARCH", "GO386", "GOAMD64", "GOARM", "GOARM64", "GOMIPS", "GOMIPS64", "GOPPC64", "GORISCV64",
-		"GODEBUG", "GOENV", "GOEXPERIMENT", "GOFIPS140", "GOFLAGS", "GOROOT", "GOTOOLCHAIN",
-	}
-}
-
-// valueOf returns what holds in an environment: the last.
-func valueOf(env []string, name string) string {
-	found := ""
-	for _, pair := range env {
-		if key, value, ok := strings.Cut(pair, "="); ok && key == name {
-			found = value
-		}
-	}
-	return found
 }
 
 // toolchain says which go command is on PATH: the release that it belongs to, or
@@ -159,7 +145,7 @@ func makeProgram(ctx context.Context, target string, sources []file, env []strin
 // the compilers that it started.
 func compile(ctx context.Context, dir string, env []string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", "prober", ".")
-	cmd.Dir, cmd.Env = dir, append(slices.Clip(env), "CGO_ENABLED=0", "GOWORK=off", "PWD="+dir)
+	cmd.Dir, cmd.Env = dir, append(env, "CGO_ENABLED=0", "GOWORK=off", "PWD="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = 5 * time.Second

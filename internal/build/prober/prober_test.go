@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,18 +17,21 @@ import (
 	"github.com/davit-dev/davit/internal/source"
 )
 
-func environment(t *testing.T, arch string) []string {
-	t.Helper()
-	env, err := source.GoEnv(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return append(env, "GOOS=linux", "GOARCH="+arch)
+func settings(arch string) []string {
+	return []string{"GOOS=linux", "GOARCH=" + arch, "GOTOOLCHAIN=local"}
 }
 
-func built(t *testing.T, cache string, env []string) string {
+// with is the environment of davit's go commands with other variables over it.
+func with(variables ...string) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		env, err := source.GoEnv(ctx)
+		return append(env, variables...), err
+	}
+}
+
+func built(t *testing.T, cache, arch string, variables ...string) string {
 	t.Helper()
-	path, err := prober.Build(t.Context(), cache, env)
+	path, err := prober.Build(t.Context(), cache, settings(arch), with(variables...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func TestProgramsAreSmallAndNeedNoLibrary(t *testing.T) {
 	cache := t.TempDir()
 	seen := map[string]bool{}
 	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
-		path := built(t, cache, environment(t, arch))
+		path := built(t, cache, arch)
 		f, err := elf.Open(path)
 		if err != nil {
 			t.Fatal(err)
@@ -75,44 +77,47 @@ func TestProgramsAreSmallAndNeedNoLibrary(t *testing.T) {
 // TestSameBytesAnywhere: another folder, another user's home, another cache of
 // the go command, which is empty.
 func TestSameBytesAnywhere(t *testing.T) {
-	env := environment(t, runtime.GOARCH)
-	first := content(t, built(t, t.TempDir(), env))
+	first := content(t, built(t, t.TempDir(), runtime.GOARCH))
 	other := filepath.Join(t.TempDir(), "a folder", strings.Repeat("x", 40))
-	env = append(env, "HOME="+t.TempDir(), "USER=other", "GOCACHE="+t.TempDir(), "GOMAXPROCS=1", "PWD=/", "TZ=Asia/Shanghai")
-	if second := content(t, built(t, other, env)); !bytes.Equal(first, second) {
+	variables := []string{"HOME=" + t.TempDir(), "USER=other", "GOCACHE=" + t.TempDir(), "GOMAXPROCS=1", "PWD=/", "TZ=Asia/Shanghai"}
+	if second := content(t, built(t, other, runtime.GOARCH, variables...)); !bytes.Equal(first, second) {
 		t.Errorf("%d and %d bytes differ", len(first), len(second))
 	}
 }
 
 func TestNothingIsStartedTwice(t *testing.T) {
-	cache, env := t.TempDir(), environment(t, runtime.GOARCH)
-	first := built(t, cache, env)
+	cache := t.TempDir()
+	first := built(t, cache, runtime.GOARCH)
 	long := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(first, long, long); err != nil {
 		t.Fatal(err)
 	}
-	broken := append(slices.Clip(env), "GOCACHE=off") // with which go builds nothing
-	if second := built(t, cache, broken); second != first {
-		t.Errorf("got %s, want %s", second, first)
+	second, err := prober.Build(t.Context(), cache, settings(runtime.GOARCH), func(context.Context) ([]string, error) {
+		return nil, errors.New("the environment was asked for")
+	})
+	if second != first || err != nil {
+		t.Errorf("got %s, %v; want %s", second, err, first)
 	}
 	if info, err := os.Stat(first); err != nil || time.Since(info.ModTime()) > time.Minute {
 		t.Errorf("it is not marked as in use: %v, %v", info, err)
 	}
-	if _, err := prober.Build(t.Context(), t.TempDir(), broken); err == nil || !strings.Contains(err.Error(), "go build: ") {
+	broken := with("GOCACHE=off") // with which go builds nothing
+	if _, err := prober.Build(t.Context(), t.TempDir(), settings(runtime.GOARCH), broken); err == nil || !strings.Contains(err.Error(), "go build: ") {
 		t.Errorf("without a cache: %v", err)
 	}
-	if other := built(t, cache, append(env, "GOFLAGS=-tags=x")); other == first {
-		t.Error("other flags have the same file")
+	other, err := prober.Build(t.Context(), cache, append(settings(runtime.GOARCH), "GOFLAGS=-tags=x"), with())
+	if err != nil || other == first {
+		t.Errorf("other flags have the file %s, %v", other, err)
 	}
 }
 
 func TestAtOnce(t *testing.T) {
-	cache, env := t.TempDir(), environment(t, runtime.GOARCH)
+	cache := t.TempDir()
 	var paths [4]string
 	var errs [4]error
 	var all sync.WaitGroup
 	for i := range paths {
-		all.Go(func() { paths[i], errs[i] = prober.Build(t.Context(), cache, env) })
+		all.Go(func() { paths[i], errs[i] = prober.Build(t.Context(), cache, settings(runtime.GOARCH), with()) })
 	}
 	all.Wait()
 	if err := errors.Join(errs[:]...); err != nil {
@@ -133,7 +138,8 @@ func TestAnEndedContextLeavesNothing(t *testing.T) {
 	why := errors.New("no more")
 	cancel(why)
 	cache := t.TempDir()
-	if _, err := prober.Build(ctx, cache, environment(t, runtime.GOARCH)); !errors.Is(err, why) {
+	environ := func(context.Context) ([]string, error) { return source.GoEnv(t.Context()) }
+	if _, err := prober.Build(ctx, cache, settings(runtime.GOARCH), environ); !errors.Is(err, why) {
 		t.Errorf("error %v", err)
 	}
 	if left, err := os.ReadDir(cache); err != nil || len(left) != 0 {
@@ -153,7 +159,7 @@ func TestWhatIsOldIsRemoved(t *testing.T) {
 	if err := os.Chtimes(old, past, past); err != nil {
 		t.Fatal(err)
 	}
-	path := built(t, cache, environment(t, runtime.GOARCH))
+	path := built(t, cache, runtime.GOARCH)
 	if left, err := os.ReadDir(cache); err != nil || len(left) != 1 || left[0].Name() != filepath.Base(path) {
 		t.Errorf("%v, %v are in the cache", left, err)
 	}

@@ -112,7 +112,7 @@ func service(t *testing.T) *httptest.Server {
 }
 
 func TestHealth(t *testing.T) {
-	path, server := built(t, t.TempDir(), environment(t, runtime.GOARCH)), service(t)
+	path, server := built(t, t.TempDir(), runtime.GOARCH), service(t)
 	address := server.Listener.Addr().String()
 	_, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -174,7 +174,7 @@ func TestHealth(t *testing.T) {
 }
 
 func TestHealthOverIPv6(t *testing.T) {
-	path := built(t, t.TempDir(), environment(t, runtime.GOARCH))
+	path := built(t, t.TempDir(), runtime.GOARCH)
 	address := listen(t, "[::1]:0", func(conn net.Conn) {
 		_, _ = io.ReadFull(conn, make([]byte, 4))
 		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
@@ -191,7 +191,7 @@ func TestHealthOverIPv6(t *testing.T) {
 }
 
 func TestStatusAndTimeout(t *testing.T) {
-	path, server := built(t, t.TempDir(), environment(t, runtime.GOARCH)), service(t)
+	path, server := built(t, t.TempDir(), runtime.GOARCH), service(t)
 	for args, want := range map[string]int{
 		"--status 503 /503": 0, "--status=503 /200": 1, "--status 200-299 /302": 1, "--status 200-299 /299": 0, "--status 100-599 --timeout 1s /404": 0,
 	} {
@@ -208,7 +208,7 @@ func TestStatusAndTimeout(t *testing.T) {
 }
 
 func TestWrongUse(t *testing.T) {
-	path := built(t, t.TempDir(), environment(t, runtime.GOARCH))
+	path := built(t, t.TempDir(), runtime.GOARCH)
 	for args, want := range map[string]string{
 		"": "usage: ", "tcp://a:1 tcp://b:1": "usage: ", "tcp://a:1 -- b": "usage: ", "-- b": "usage: ", "--wait tcp://a:1": "usage: ",
 		"--wait tcp://a:1 --": "usage: ", "--wait tcp://a:1 tcp://a:2 -- b": "usage: ", "--timeout": "--timeout needs a value",
@@ -226,7 +226,7 @@ func TestWrongUse(t *testing.T) {
 // TestWaiting: the program starts when all have answered, in the process of the
 // prober.
 func TestWaiting(t *testing.T) {
-	path := built(t, t.TempDir(), environment(t, runtime.GOARCH))
+	path := built(t, t.TempDir(), runtime.GOARCH)
 	var asked, connected atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if asked.Add(1) < 4 {
@@ -253,7 +253,7 @@ func TestWaiting(t *testing.T) {
 }
 
 func TestWaitingEnds(t *testing.T) {
-	path, server := built(t, t.TempDir(), environment(t, runtime.GOARCH)), service(t)
+	path, server := built(t, t.TempDir(), runtime.GOARCH), service(t)
 	for target, want := range map[string]string{
 		"tcp://127.0.0.1:1":   "tcp://127.0.0.1:1 does not answer: 127.0.0.1:1: connect: connection refused",
 		server.URL + "/500":   "/500 does not answer: GET /500: 500 Internal Server Error",
@@ -280,7 +280,7 @@ func TestWaitingEnds(t *testing.T) {
 // TestWaitingIsInterrupted: who stops a container does not wait for what it
 // waits for.
 func TestWaitingIsInterrupted(t *testing.T) {
-	path := built(t, t.TempDir(), environment(t, runtime.GOARCH))
+	path := built(t, t.TempDir(), runtime.GOARCH)
 	asked := make(chan struct{}, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
