@@ -28,7 +28,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 	done
 
 golden: ## write expected outputs anew; look at the diff before committing it
-	$(GO) test ./internal/build/attest ./internal/build/base ./internal/build/sbom ./internal/check ./internal/check/rules/... ./internal/config \
+	$(GO) test ./internal/build/attest ./internal/build/base ./internal/build/sbom ./internal/check ./internal/check/render ./internal/check/rules/... ./internal/config \
 		./internal/release/analysis ./internal/verify -update
 	UPDATE=1 $(GO) test ./internal/cli
 

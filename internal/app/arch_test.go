@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"internal/check/fix": {
 		"internal/check/finding", "internal/check/project", "internal/check/rule", "internal/x/atomicfile",
 	},
-	"internal/check/render": {"internal/check/finding", "internal/check/project"},
+	"internal/check/render": {"internal/check/finding", "internal/check/project", "internal/check/rule"},
 	"internal/check/checktest": {
 		"internal/check/finding", "internal/check/fix", "internal/check/project", "internal/check/render", "internal/check/rule",
 	},

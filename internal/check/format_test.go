@@ -17,7 +17,7 @@ func rendered(t *testing.T, source string, color bool) string {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := render.Text(&out, few().Run(p, rule.DefaultConfig()), p, color); err != nil {
+	if err := render.Text(&out, render.Report{Findings: few().Run(p, rule.DefaultConfig()), Project: p, Colored: color}); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -48,7 +48,7 @@ func TestJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	if err := render.JSON(&out, few().Run(p, rule.DefaultConfig())); err != nil {
+	if err := render.JSON(&out, render.Report{Findings: few().Run(p, rule.DefaultConfig())}); err != nil {
 		t.Fatal(err)
 	}
 	const message = `"severity":"error","message":"ADD is for archives and addresses; use COPY for files and folders","file":"-",`
@@ -60,7 +60,7 @@ func TestJSON(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", out.String(), want)
 	}
 	out.Reset()
-	if err := render.JSON(&out, nil); err != nil || out.String() != `{"version":1,"findings":[]}`+"\n" {
+	if err := render.JSON(&out, render.Report{}); err != nil || out.String() != `{"version":1,"findings":[]}`+"\n" {
 		t.Errorf("no findings: %s, %v", out.String(), err)
 	}
 }

@@ -53,9 +53,9 @@ func runCheck(ctx context.Context, c *call) error {
 		}
 	}
 	if c.format == "json" {
-		err = render.JSON(c.Out, checked.Findings)
+		err = render.JSON(c.Out, render.Report{Findings: checked.Findings})
 	} else {
-		err = render.Text(c.Out, checked.Findings, checked.Project, c.Terminal)
+		err = render.Text(c.Out, render.Report{Findings: checked.Findings, Project: checked.Project, Colored: c.Terminal})
 	}
 	if err != nil {
 		return fmt.Errorf("print findings: %w", err)

@@ -48,7 +48,7 @@ func (c *call) shipped(ctx context.Context, last release.Summary, err error) err
 	var refusal *api.Error
 	switch {
 	case errors.As(err, &findings):
-		return errors.Join(render.Text(c.Err, findings.Findings, findings.Project, c.Terminal), err)
+		return errors.Join(render.Text(c.Err, render.Report{Findings: findings.Findings, Project: findings.Project, Colored: c.Terminal}), err)
 	case errors.As(err, &refusal) && refusal.Code == release.CodeUnchanged:
 		fmt.Fprintf(c.Err, "nothing to do: %s\n", refusal.Message)
 		return nil

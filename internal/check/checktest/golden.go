@@ -80,7 +80,7 @@ func evaluate(t *testing.T, set rule.Set, files []txtar.File) []txtar.File {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := render.Text(&text, set.Run(p, cfg), p, false); err != nil {
+	if err := render.Text(&text, render.Report{Findings: set.Run(p, cfg), Project: p}); err != nil {
 		t.Fatal(err)
 	}
 	out := []txtar.File{{Name: "want/findings", Data: text.Bytes()}}

@@ -214,12 +214,29 @@ func (p *Project) Files() []*File {
 
 // File returns the file with a path, or nil.
 func (p *Project) File(path string) *File {
-	for _, f := range p.Files() {
-		if f.Path == path {
-			return f
-		}
+	if d, found := byPath(p.Dockerfiles, path); found {
+		return d.File
+	}
+	if c, found := byPath(p.Composes, path); found {
+		return c.File
+	}
+	if i, found := byPath(p.Ignores, path); found {
+		return i.File
+	}
+	if m, found := byPath(p.Modules, path); found {
+		return m.File
 	}
 	return nil
+}
+
+// byPath looks into a list that is sorted by path.
+func byPath[T interface{ path() string }](sorted []T, path string) (T, bool) {
+	i, found := slices.BinarySearchFunc(sorted, path, func(v T, path string) int { return strings.Compare(v.path(), path) })
+	if !found {
+		var none T
+		return none, false
+	}
+	return sorted[i], true
 }
 
 // With returns the project with other content in some of its files, by path. A

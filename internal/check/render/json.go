@@ -1,8 +1,3 @@
-// Package render writes findings down: for people, for editors, and in the
-// formats that other tools read.
-//
-// Its invariant: what a format is given comes out whole and valid in that
-// format, whatever bytes it holds.
 package render
 
 import (
@@ -15,15 +10,19 @@ import (
 
 // JSON writes {"version":1,"findings":[…]} and a newline. What version 1 holds
 // does not change; what would change it makes version 2.
-func JSON(w io.Writer, findings []finding.Finding) error {
-	if findings == nil {
-		findings = []finding.Finding{}
+func JSON(w io.Writer, r Report) error {
+	if r.Findings == nil {
+		r.Findings = []finding.Finding{}
 	}
-	err := json.NewEncoder(w).Encode(struct {
+	return encode(w, struct {
 		Version  int               `json:"version"`
 		Findings []finding.Finding `json:"findings"`
-	}{1, findings})
-	if err != nil {
+	}{1, r.Findings})
+}
+
+// encode writes a value as JSON. What is not UTF-8 in it becomes U+FFFD.
+func encode(w io.Writer, value any) error {
+	if err := json.NewEncoder(w).Encode(value); err != nil {
 		return fmt.Errorf("write findings: %w", err)
 	}
 	return nil

@@ -8,31 +8,20 @@ import (
 	"unicode/utf8"
 
 	"github.com/davit-dev/davit/internal/check/finding"
-	"github.com/davit-dev/davit/internal/check/project"
 )
 
 // Text writes findings for people: "file:line:column: severity: message [CODE]",
-// the line of the source, and a caret under the place. Colored is for terminals.
-func Text(w io.Writer, findings []finding.Finding, p *project.Project, colored bool) error {
-	for _, f := range findings {
-		paint := painter(colored)
+// the line of the source, and a caret under the place.
+func Text(w io.Writer, r Report) error {
+	paint := painter(r.Colored)
+	for _, f := range r.Findings {
 		_, err := fmt.Fprintf(w, "%s:%d:%d: %s: %s [%s]\n%s", printable(f.File), f.Line, f.Column,
-			paint(color(f.Severity), string(f.Severity)), printable(f.Message), f.Code, excerpt(f, line(p, f.File, f.Line), paint))
+			paint(color(f.Severity), string(f.Severity)), printable(f.Message), f.Code, excerpt(f, r.line(f.File, f.Line), paint))
 		if err != nil {
 			return fmt.Errorf("write findings: %w", err)
 		}
 	}
 	return nil
-}
-
-// line returns a line of one of the project's files.
-func line(p *project.Project, path string, n int) string {
-	file := p.File(path)
-	if file == nil {
-		return ""
-	}
-	text, _ := file.Line(n)
-	return text
 }
 
 func painter(colored bool) func(code, text string) string {
