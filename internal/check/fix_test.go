@@ -63,8 +63,8 @@ func TestNewInstructionsHaveTheLineEndsOfTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := fix.Apply(few(), p, rule.DefaultConfig(), finding.Unsafe)
-	if len(c.Files) != 1 || c.Fixed != 1 {
-		t.Fatalf("%d files, %d fixed", len(c.Files), c.Fixed)
+	if len(c.Files) != 1 || len(c.Fixed) != 1 {
+		t.Fatalf("%d files, %d fixed", len(c.Files), len(c.Fixed))
 	}
 	if after := string(c.Files[0].After); strings.Count(after, "\n") != strings.Count(after, "\r\n") {
 		t.Errorf("mixed line ends: %q", after)

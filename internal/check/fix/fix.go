@@ -24,7 +24,7 @@ import (
 // Changes are what fixes make of a project, in memory until they are written.
 type Changes struct {
 	Files    []Change          // those that differ, sorted by path
-	Fixed    int               // findings whose fix was applied
+	Fixed    []finding.Finding // those whose fix was applied, where they were
 	Project  *project.Project  // with the changes
 	Findings []finding.Finding // what is left
 	Problems []error           // files that could not be fixed and are left as they were
@@ -65,7 +65,7 @@ type fixer struct {
 	project  *project.Project
 	level    finding.Safety
 	findings []finding.Finding
-	fixed    int
+	fixed    []finding.Finding
 	broken   map[string]bool // files that are left alone
 	problems []error
 }
@@ -73,13 +73,13 @@ type fixer struct {
 // round applies the fixes that do not overlap and says whether anything changed.
 func (f *fixer) round() bool {
 	accepted := map[string][]finding.Edit{}
-	fixed := 0
+	var fixed []finding.Finding
 	for _, found := range f.findings {
 		if found.Fix == nil || found.Fix.Safety == finding.Unsafe && f.level != finding.Unsafe || f.leavesAlone(found.Fix) {
 			continue
 		}
 		if fit(accepted, found.Fix.Edits) {
-			fixed++
+			fixed = append(fixed, found)
 		}
 	}
 	changed := false
@@ -88,7 +88,7 @@ func (f *fixer) round() bool {
 		changed = f.rewrite(path, accepted[path]) || changed
 	}
 	if changed && len(f.broken) == broken {
-		f.fixed += fixed
+		f.fixed = append(f.fixed, fixed...)
 	}
 	return changed
 }

@@ -1,3 +1,8 @@
+// Package render writes findings down: for people, for editors, and in the
+// formats that other tools read.
+//
+// Its invariant: what a format is given comes out whole and valid in that
+// format, whatever bytes it holds.
 package render
 
 import (
