@@ -20,13 +20,13 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/davit-dev/davit/internal/x/atomicfile"
 )
 
 // Cache keeps compressed layers in a folder, by what went into them: KEY.tar.gz
 // and KEY.json, which describes it. Both appear whole or not at all, and the
 // description last, so that a davit that is killed leaves nothing to trip over.
+// SHAPE.last says which layer was the last one with files of the same names, and
+// what its blocks are: most of the next one may be there.
 type Cache struct {
 	Dir string // must exist
 }
@@ -99,7 +99,10 @@ func (c Cache) create(ctx context.Context, key string, entries []Entry, as Compr
 	if err != nil {
 		return Layer{}, fmt.Errorf("make a layer: %w", err)
 	}
-	d, err := compress(ctx, temp, entries, as)
+	shape := shapeOf(entries, as)
+	known := c.last(shape, as)
+	defer known.close()
+	d, made, err := compress(ctx, temp, entries, as, known)
 	err = errors.Join(err, temp.Close())
 	if err == nil {
 		err = os.Rename(temp.Name(), c.blob(key, as))
@@ -111,6 +114,7 @@ func (c Cache) create(ctx context.Context, key string, entries []Entry, as Compr
 		_ = os.Remove(temp.Name())
 		return Layer{}, fmt.Errorf("make a layer: %w", err)
 	}
+	c.remember(shape, key, made)
 	return Layer{key: key, path: c.blob(key, as), compression: as, described: d}, nil
 }
 
@@ -119,28 +123,50 @@ func (c Cache) describe(key string, d described) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(c.description(key), data, 0o600)
+	return c.put(c.description(key), data)
+}
+
+// put writes a file that appears whole or not at all. It does not wait for the
+// disk: what a power cut spoils is seen when it is read, and made again.
+func (c Cache) put(path string, data []byte) error {
+	temp, err := os.CreateTemp(c.Dir, filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(data)
+	err = errors.Join(err, temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(temp.Name())
+	}
+	return err
 }
 
 // compress writes entries as a compressed archive: the archive is hashed as it
-// is made, its blocks are compressed side by side, and the result is hashed as
-// it is written.
-func compress(ctx context.Context, w io.Writer, entries []Entry, as Compression) (described, error) {
+// is made, its blocks are compressed side by side or taken from the known ones,
+// and the result is hashed as it is written.
+func compress(ctx context.Context, w io.Writer, entries []Entry, as Compression, known *blocks) (described, []block, error) {
 	out := &countingWriter{w: w, sum: sha256.New()}
-	zipper, err := as.writer(out)
+	zipper, err := as.writer(out, known)
 	if err != nil {
-		return described{}, err
+		return described{}, nil, err
 	}
 	diffID := sha256.New()
-	if err := WriteTar(io.MultiWriter(cancelWriter{ctx}, diffID, zipper), entries); err != nil {
+	if err := WriteTar(io.MultiWriter(cancelWriter{ctx}, zipper, diffID), entries); err != nil {
 		zipper.abandon()
-		return described{}, err
+		return described{}, nil, err
 	}
 	if err := zipper.Close(); err != nil {
 		zipper.abandon()
-		return described{}, err
+		return described{}, nil, err
 	}
-	return described{Digest: hashOf(out.sum), DiffID: hashOf(diffID), Size: out.size}, nil
+	var made []block
+	if z, ok := zipper.(*gzipWriter); ok {
+		made = z.made
+	}
+	return described{Digest: hashOf(out.sum), DiffID: hashOf(diffID), Size: out.size}, made, nil
 }
 
 func hashOf(sum hash.Hash) v1.Hash {

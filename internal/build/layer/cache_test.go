@@ -34,7 +34,7 @@ func TestBytesDoNotDependOnTheNumberOfCores(t *testing.T) {
 		for _, cores := range []int{1, 4, 3} {
 			before := runtime.GOMAXPROCS(cores)
 			var out bytes.Buffer
-			_, err := compress(t.Context(), &out, large(), as)
+			_, _, err := compress(t.Context(), &out, large(), as, nil)
 			runtime.GOMAXPROCS(before)
 			if err != nil {
 				t.Fatal(err)
@@ -111,7 +111,7 @@ func (f *failing) Write(p []byte) (int, error) {
 func TestAFailedLayerLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for _, as := range []Compression{Gzip, Zstd} {
-		if _, err := compress(t.Context(), &failing{left: blockSize / 8}, large(), as); err == nil {
+		if _, _, err := compress(t.Context(), &failing{left: blockSize / 8}, large(), as, nil); err == nil {
 			t.Errorf("%s: a full disk was not noticed", as)
 		}
 	}

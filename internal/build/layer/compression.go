@@ -4,11 +4,9 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
-	"runtime"
 
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
-	"github.com/klauspost/pgzip"
 )
 
 // Compression is how a layer is compressed.
@@ -20,21 +18,14 @@ const (
 	Zstd Compression = "zstd"
 )
 
-// blockSize is what each worker compresses by itself. It is fixed, so the bytes
-// do not depend on how many workers there are.
-const (
-	blockSize = 1 << 20
-	gzipLevel = 3
-)
-
 // format names how entries become the bytes of a layer. It changes with
 // anything that changes those bytes, so that no cached layer of an older form
 // is taken.
 func (c Compression) format() string {
 	if c == Zstd {
-		return "davit layer 2: tar, zstd, default level"
+		return "davit layer 3: tar, zstd, default level"
 	}
-	return "davit layer 2: tar, gzip level 3 in blocks of 1 MiB"
+	return "davit layer 3: tar, gzip level 3 in blocks of 256 KiB"
 }
 
 func (c Compression) extension() string {
@@ -53,28 +44,27 @@ func (c Compression) mediaType() types.MediaType {
 
 // compressor is a compressing writer. Close ends the stream; abandon ends its
 // goroutines when there is no sense in that.
-type compressor struct {
+type compressor interface {
 	io.WriteCloser
-	abandon func()
+	abandon()
 }
 
-func (c Compression) writer(w io.Writer) (compressor, error) {
-	if c == Zstd {
-		// With one worker the bytes are others than with two, so it is always two.
-		encoder, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(2))
-		if err != nil {
-			return compressor{}, err
-		}
-		return compressor{encoder, func() { encoder.Reset(io.Discard); _ = encoder.Close() }}, nil
+// zstdWriter is the compressor of Zstd.
+type zstdWriter struct{ *zstd.Encoder }
+
+func (z zstdWriter) abandon() {
+	z.Reset(io.Discard)
+	_ = z.Close() // nothing is written
+}
+
+// writer returns the compressor; known are the blocks of an earlier layer, if any.
+func (c Compression) writer(w io.Writer, known *blocks) (compressor, error) {
+	if c != Zstd {
+		return newGzipWriter(w, known), nil
 	}
-	zipper, err := pgzip.NewWriterLevel(w, gzipLevel)
-	if err != nil {
-		return compressor{}, err
-	}
-	if err := zipper.SetConcurrency(blockSize, min(runtime.GOMAXPROCS(0), 16)); err != nil {
-		return compressor{}, err
-	}
-	return compressor{zipper, func() { zipper.Reset(io.Discard) }}, nil
+	// With one worker the bytes are others than with two, so it is always two.
+	encoder, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(2))
+	return zstdWriter{encoder}, err
 }
 
 func (c Compression) reader(r io.Reader) (io.ReadCloser, error) {
