@@ -21,7 +21,7 @@ func (e *TestError) Error() string { return e.Command + " failed" }
 // vetAndTest runs what a Go developer runs. Go's cache makes it cheap when
 // nothing changed. What the tools print is shown only when they fail.
 func vetAndTest(ctx context.Context, tree source.Tree, output io.Writer) error {
-	env, err := source.GoEnv(ctx)
+	env, err := source.GoEnv()
 	if err != nil {
 		return err
 	}

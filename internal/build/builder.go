@@ -182,6 +182,9 @@ func (b *Builder) compileTree(ctx context.Context, places []place, root string, 
 			return made.compiled, nil
 		}
 		return b.compileLoaded(ctx, places, wanted, load)
+	case b.mainsStay(ctx, places[0], last, wanted):
+		made := b.compilePlatforms(ctx, places, last, wanted)
+		return made.compiled, made.err
 	}
 	ahead := make(chan result, 1)
 	go func() { ahead <- b.compilePlatforms(ctx, places, last, wanted) }()

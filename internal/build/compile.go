@@ -37,7 +37,7 @@ func (r request) lookedUp() bool {
 // the go command then finds the last result there and does not link again.
 func (b *Builder) compile(ctx context.Context, at place, tree source.Tree, ask request) (compiled, error) {
 	since := time.Now()
-	env, err := b.goEnv(ctx, at)
+	env, err := b.goEnv(at)
 	if err != nil {
 		return compiled{}, err
 	}
@@ -82,8 +82,8 @@ func (b *Builder) arguments() []string {
 }
 
 // goEnv is the environment of the go command.
-func (b *Builder) goEnv(ctx context.Context, at place) ([]string, error) {
-	env, err := source.GoEnv(ctx)
+func (b *Builder) goEnv(at place) ([]string, error) {
+	env, err := source.GoEnv()
 	if err != nil {
 		return nil, err
 	}

@@ -91,10 +91,7 @@ type watcher struct {
 func (b *Builder) watch(ctx context.Context, at place, tree source.Tree, ask request, env []string, since time.Time) *watcher {
 	ctx, stop := context.WithCancel(ctx)
 	w := &watcher{path: at.recordPath(ask.wanted), mains: tree.Mains, ended: make(chan struct{}), stop: stop}
-	inputs := fingerprint.Request{Dir: tree.Dir, Flags: b.arguments(), Env: env, WholeModule: ask.lookedUp(), Since: since}
-	for _, main := range ask.mains {
-		inputs.Packages = append(inputs.Packages, main.Package)
-	}
+	inputs := b.inputs(tree, ask, env, since)
 	last, lastErr := at.record(ask.wanted)
 	_ = os.Remove(w.path) // what cannot be removed cannot be written anew, and is not true of the new inputs
 	go func() {           // abandon and keep wait for it
@@ -110,6 +107,34 @@ func (b *Builder) watch(ctx context.Context, at place, tree source.Tree, ask req
 		}
 	}()
 	return w
+}
+
+// inputs is the question what the programs are made of.
+func (b *Builder) inputs(tree source.Tree, ask request, env []string, since time.Time) fingerprint.Request {
+	inputs := fingerprint.Request{Dir: tree.Dir, Flags: b.arguments(), Env: env, WholeModule: ask.lookedUp(), Since: since}
+	for _, main := range ask.mains {
+		inputs.Packages = append(inputs.Packages, main.Package)
+	}
+	return inputs
+}
+
+// mainsStay says, without starting a process, that the module still has the main
+// packages that it had when it was built the last time.
+func (b *Builder) mainsStay(ctx context.Context, at place, last source.Tree, wanted []string) bool {
+	r, err := at.record(wanted)
+	if err != nil {
+		return false
+	}
+	mains, err := last.Select(wanted)
+	if err != nil {
+		return false
+	}
+	env, err := b.goEnv(at)
+	if err != nil {
+		return false
+	}
+	_, still := r.Inputs.Renew(ctx, b.inputs(last, request{wanted: wanted, mains: mains}, env, time.Now()))
+	return still
 }
 
 // abandon ends the watcher of a build that failed.

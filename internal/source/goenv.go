@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,35 +33,80 @@ var goSetting = regexp.MustCompile(`^(GO[A-Z0-9]+|CGO_ENABLED|GO_EXTLINK_ENABLED
 // GoEnv returns the environment in which davit runs the go command: the user's
 // own, without the settings that change what is built (GOFLAGS, GOAMD64,
 // GOEXPERIMENT, GOWORK, CGO_ENABLED …), and without the file that 'go env -w'
-// writes. What shall count stands in davit.yaml. Without Go on this machine the
-// error is an *Error that wraps exec.ErrNotFound.
-func GoEnv(ctx context.Context) ([]string, error) {
-	cmd := exec.CommandContext(ctx, "go", append([]string{"env", "-json"}, kept()...)...)
-	cmd.Dir = "/" // in no module, so that no toolchain line of a go.mod is followed
-	cmd.Env = cleared(os.Environ(), append(kept(), "GOENV")...)
-	out, err := output(cmd)
-	if errors.Is(err, exec.ErrNotFound) {
+// writes. What shall count stands in davit.yaml. It starts no process. Without Go
+// on this machine the error is an *Error that wraps exec.ErrNotFound.
+func GoEnv() ([]string, error) {
+	if _, err := exec.LookPath("go"); err != nil {
 		return nil, &Error{
 			Message: "the go command is not on this machine, or not on PATH",
 			Hint:    "install Go from https://go.dev/dl and try again",
 			Err:     err,
 		}
 	}
+	written, err := writtenSettings()
 	if err != nil {
-		return nil, fmt.Errorf("ask go for its settings: %w", err)
-	}
-	var settings map[string]string
-	if err := json.Unmarshal(out, &settings); err != nil {
-		return nil, fmt.Errorf("read the settings of go: %w", err)
+		return nil, err
 	}
 	env := cleared(os.Environ())
+	set := map[string]string{}
 	for _, name := range kept() {
-		// A toolchain that GOTOOLCHAIN switched to may be too old to know of it.
-		if value := cmp.Or(settings[name], os.Getenv(name)); value != "" {
-			env = append(env, name+"="+value)
+		set[name] = cmp.Or(os.Getenv(name), written[name], standard(name))
+	}
+	if roots := filepath.SplitList(set["GOPATH"]); set["GOMODCACHE"] == "" && len(roots) > 0 {
+		set["GOMODCACHE"] = filepath.Join(roots[0], "pkg", "mod")
+	}
+	for _, name := range kept() {
+		if set[name] != "" {
+			env = append(env, name+"="+set[name])
 		}
 	}
 	return append(env, "GOENV=off", "GOFLAGS="), nil
+}
+
+// writtenSettings reads the file that 'go env -w' writes, as the go command does
+// (cmd/go/internal/cfg, readEnvFile): lines NAME=value, others passed over.
+func writtenSettings() (map[string]string, error) {
+	file := os.Getenv("GOENV")
+	if file == "" {
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return nil, nil //nolint:nilerr // without a home there is no such file, as for the go command
+		}
+		file = filepath.Join(dir, "go", "env")
+	}
+	data, err := os.ReadFile(file)
+	if file == "off" || errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what 'go env -w' wrote: %w", err)
+	}
+	settings := map[string]string{}
+	for line := range strings.SplitSeq(string(data), "\n") {
+		name, value, found := strings.Cut(line, "=")
+		if found && name != "" && 'A' <= name[0] && name[0] <= 'Z' {
+			settings[name] = value
+		}
+	}
+	return settings, nil
+}
+
+// standard returns where the go command keeps things when nothing says so ('go
+// help environment'), so that it stays there whatever home it is given.
+func standard(name string) string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	switch name {
+	case "GOPATH":
+		return filepath.Join(home, "go")
+	case "GOCACHE":
+		if dir, err := os.UserCacheDir(); err == nil {
+			return filepath.Join(dir, "go-build")
+		}
+	}
+	return ""
 }
 
 // cleared leaves out what changes the result of a build, except for the names
@@ -94,7 +140,7 @@ func output(cmd *exec.Cmd) ([]byte, error) {
 // Toolchain returns the version of Go that builds the module in dir, such as
 // "go1.26.8": that of the machine, or the one that go.mod asks for.
 func Toolchain(ctx context.Context, dir string) (string, error) {
-	env, err := GoEnv(ctx)
+	env, err := GoEnv()
 	if err != nil {
 		return "", err
 	}

@@ -22,7 +22,7 @@ func TestGoEnvKeepsPlacesAndClearsTheRest(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	env, err := source.GoEnv(t.Context())
+	env, err := source.GoEnv()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestGoEnvIsWhatGoSees(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "env")
 	write(t, filepath.Dir(file), map[string]string{"env": "GOFLAGS=-toolexec=/bin/false\nGOAMD64=v4\n"})
 	t.Setenv("GOENV", file)
-	env, err := source.GoEnv(t.Context())
+	env, err := source.GoEnv()
 	if err != nil {
 		t.Fatal(err)
 	}

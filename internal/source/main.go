@@ -120,7 +120,7 @@ const everything = "./..."
 // listMains asks the go command, which alone knows every build constraint. With
 // -find it resolves no imports, so it needs neither network nor module cache.
 func listMains(ctx context.Context, root string) ([]Main, error) {
-	env, err := GoEnv(ctx)
+	env, err := GoEnv()
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ func FuzzReadRecipe(f *testing.F) {
 }
 
 func TestDebugInfoNeedsSome(t *testing.T) {
-	env, err := source.GoEnv(t.Context())
+	env, err := source.GoEnv()
 	if err != nil {
 		t.Fatal(err)
 	}

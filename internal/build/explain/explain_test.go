@@ -153,7 +153,7 @@ type programs struct {
 func newPrograms(t *testing.T) programs {
 	t.Helper()
 	p := programs{t: t, dir: t.TempDir()}
-	env, err := source.GoEnv(t.Context())
+	env, err := source.GoEnv()
 	if err != nil {
 		t.Fatal(err)
 	}

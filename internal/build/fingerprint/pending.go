@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -74,7 +75,8 @@ func (r Request) pending() *Pending {
 // sum tells requests apart.
 func (r Request) sum() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q %q %v", r.Dir, r.Packages, r.Flags, r.Env, r.Files, r.Folders, r.WholeModule)
+	env := slices.DeleteFunc(slices.Clone(r.Env), func(pair string) bool { return !matters(variableName(pair)) })
+	fmt.Fprintf(h, "%q %q %q %q %q %q %v", r.Dir, r.Packages, r.Flags, env, r.Files, r.Folders, r.WholeModule)
 	return short(h)
 }
 

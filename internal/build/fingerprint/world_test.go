@@ -171,7 +171,7 @@ func (w *world) read(name string) (string, bool) {
 
 func (w *world) env() []string {
 	w.t.Helper()
-	env, err := source.GoEnv(w.t.Context())
+	env, err := source.GoEnv()
 	w.must(err)
 	return append(env, "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 }

@@ -54,7 +54,7 @@ func (f *facts) GoEnv() (map[string]string, error) {
 	if f.goEnv != nil {
 		return f.goEnv, nil
 	}
-	env, err := source.GoEnv(f.ctx)
+	env, err := source.GoEnv()
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ const goMod = "module davit.invalid/prober\n\ngo 1.21\n"
 // process is started when the program is there already. Calls at the same time,
 // of several processes too, do not disturb each other. What was not asked for in
 // layer.UnusedAfter is removed from the folder.
-func Build(ctx context.Context, cache string, settings []string, environ func(context.Context) ([]string, error)) (string, error) {
+func Build(ctx context.Context, cache string, settings []string, environ func() ([]string, error)) (string, error) {
 	sources, err := read()
 	if err != nil {
 		return "", fmt.Errorf("read the prober's source: %w", err)
@@ -54,7 +54,7 @@ func Build(ctx context.Context, cache string, settings []string, environ func(co
 	if _, err := os.Stat(target); err == nil {
 		return target, nil
 	}
-	env, err := environ(ctx)
+	env, err := environ()
 	if err != nil {
 		return "", fmt.Errorf("make the prober: %w", err)
 	}

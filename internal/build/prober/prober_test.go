@@ -22,9 +22,9 @@ func settings(arch string) []string {
 }
 
 // with is the environment of davit's go commands with other variables over it.
-func with(variables ...string) func(context.Context) ([]string, error) {
-	return func(ctx context.Context) ([]string, error) {
-		env, err := source.GoEnv(ctx)
+func with(variables ...string) func() ([]string, error) {
+	return func() ([]string, error) {
+		env, err := source.GoEnv()
 		return append(env, variables...), err
 	}
 }
@@ -92,7 +92,7 @@ func TestNothingIsStartedTwice(t *testing.T) {
 	if err := os.Chtimes(first, long, long); err != nil {
 		t.Fatal(err)
 	}
-	second, err := prober.Build(t.Context(), cache, settings(runtime.GOARCH), func(context.Context) ([]string, error) {
+	second, err := prober.Build(t.Context(), cache, settings(runtime.GOARCH), func() ([]string, error) {
 		return nil, errors.New("the environment was asked for")
 	})
 	if second != first || err != nil {
@@ -138,8 +138,7 @@ func TestAnEndedContextLeavesNothing(t *testing.T) {
 	why := errors.New("no more")
 	cancel(why)
 	cache := t.TempDir()
-	environ := func(context.Context) ([]string, error) { return source.GoEnv(t.Context()) }
-	if _, err := prober.Build(ctx, cache, settings(runtime.GOARCH), environ); !errors.Is(err, why) {
+	if _, err := prober.Build(ctx, cache, settings(runtime.GOARCH), source.GoEnv); !errors.Is(err, why) {
 		t.Errorf("error %v", err)
 	}
 	if left, err := os.ReadDir(cache); err != nil || len(left) != 0 {

@@ -43,7 +43,7 @@ type localGo struct {
 }
 
 func (l *localGo) run(ctx context.Context, c script.GoCommand) (string, error) {
-	l.once.Do(func() { l.env, l.err = source.GoEnv(ctx) })
+	l.once.Do(func() { l.env, l.err = source.GoEnv() })
 	if l.err != nil {
 		return "", l.err
 	}
