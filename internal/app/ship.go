@@ -76,7 +76,7 @@ func Ship(ctx context.Context, cfg ShipConfig) (release.Summary, error) {
 	if err != nil {
 		return release.Summary{}, err
 	}
-	findings, err := s.check(ctx, tree, settings)
+	findings, err := s.check(ctx, tree)
 	if err != nil {
 		return release.Summary{}, err
 	}
@@ -145,18 +145,17 @@ func describe(tree source.Tree) string {
 }
 
 // check stops at errors only: other findings travel along as evidence.
-func (s *shipment) check(ctx context.Context, tree source.Tree, settings config.Config) ([]check.Finding, error) {
+func (s *shipment) check(ctx context.Context, tree source.Tree) ([]check.Finding, error) {
 	done := s.begin(StageCheck, "")
-	project, err := check.Load(ctx, tree.Dir, nil)
+	checked, err := Check(ctx, CheckConfig{Dir: tree.Dir, FailOn: string(finding.Error)})
 	if err != nil {
 		return nil, err
 	}
-	findings := check.Run(project, settings.Check)
-	if check.Failed(findings, finding.Error) {
-		return nil, &FindingsError{Project: project, Findings: findings}
+	if checked.Failed() {
+		return nil, &FindingsError{Project: checked.Project, Findings: checked.Findings}
 	}
-	done(plural(len(findings), "finding"))
-	return findings, nil
+	done(plural(len(checked.Findings), "finding"))
+	return checked.Findings, nil
 }
 
 func (s *shipment) test(ctx context.Context, tree source.Tree) (string, error) {

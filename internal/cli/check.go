@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -17,48 +18,68 @@ func checkCommand() command {
 	return command{
 		name: "check", args: "[PATH…]", short: "Find what is wrong between Dockerfile, go.mod and source", max: -1,
 		flags: func(f *pflag.FlagSet, o *options) {
-			f.BoolVar(&o.fix, "fix", false, "apply the safe fixes")
-			f.BoolVar(&o.unsafe, "unsafe", false, "with --fix or --diff: the unsafe fixes too")
-			f.BoolVar(&o.diff, "diff", false, "print the fixes as a diff instead of applying them")
-			f.StringVar(&o.format, "format", "text", "text or json")
+			checkFlags(f, &o.check)
 			f.BoolVar(&o.json, "json", false, "the same as --format json")
-			f.StringVar(&o.failOn, "fail-on", "", "severity from which on the exit code is 1: error, warning, info or style\n(default: check.fail_on of davit.yaml, warning)")
-			f.BoolVar(&o.all, "list", false, "list the rules")
 		},
-		run:  runCheck,
-		foot: "A PATH is a file or a folder below the current module; - reads a Dockerfile from standard input.",
+		run: runCheck,
+		foot: "A PATH is a file or a folder below the current module; - reads a Dockerfile from standard input.\n" +
+			"davit.yaml (check:) and .hadolint.yaml say which rules count; davit.yaml comes first.",
 	}
 }
 
+// checkOptions are the flags of davit check.
+type checkOptions struct {
+	fix, format, failOn, explain string
+	baseline, writeBaseline      string
+	diff, all, list, prove       bool
+}
+
+func checkFlags(f *pflag.FlagSet, o *checkOptions) {
+	f.StringVar(&o.fix, "fix", "", "apply the fixes that are safe, or with --fix=unsafe all of them")
+	f.Lookup("fix").NoOptDefVal = string(finding.Safe)
+	f.BoolVar(&o.diff, "diff", false, "print the fixes as a diff instead of applying them")
+	f.BoolVar(&o.prove, "prove", false, "with --fix: build before and after, and write only what is proved to do the same or to start")
+	f.StringVar(&o.format, "format", "text", render.Names())
+	f.StringVar(&o.failOn, "fail-on", "", "severity from which on the exit code is 1: error, warning, info or style\n(default: check.fail_on of davit.yaml, warning)")
+	f.BoolVar(&o.all, "all", false, "turn on the rules that are off")
+	f.BoolVar(&o.list, "list", false, "list the rules")
+	f.StringVar(&o.explain, "explain", "", "print the page of a rule, by its code or another tool's name for it")
+	f.StringVar(&o.baseline, "baseline", "", "pass over the findings that stand in this file")
+	f.StringVar(&o.writeBaseline, "write-baseline", "", "write the findings into this file, for --baseline")
+}
+
 func runCheck(ctx context.Context, c *call) error {
-	if c.all {
-		return c.listRules()
-	}
-	if c.json {
-		c.format = "json"
-	}
-	if c.format != "text" && c.format != "json" {
-		return usageErrorf("--format: %q is neither text nor json", c.format)
-	}
-	checked, err := app.Check(ctx, app.CheckConfig{Paths: c.args, Stdin: c.In, FailOn: c.failOn})
+	format, err := c.checkFormat()
 	if err != nil {
 		return err
 	}
-	switch {
-	case c.diff:
+	switch o := c.check; {
+	case o.explain != "":
+		return c.explainRule(o.explain)
+	case o.list:
+		return c.listRules()
+	case o.prove && o.fix == "":
+		return usageErrorf("--prove is about --fix").hint("davit check --fix --prove")
+	}
+	checked, err := app.Check(ctx, app.CheckConfig{
+		Paths: c.args, Stdin: c.In, FailOn: c.check.failOn, All: c.check.all, Baseline: c.check.baseline,
+	})
+	if err != nil {
+		return err
+	}
+	c.warn(checked.Warnings)
+	switch o := c.check; {
+	case o.writeBaseline != "":
+		return c.writeBaseline(checked)
+	case o.diff:
 		return c.printDiff(checked)
-	case c.fix:
-		if checked, err = c.applyFixes(checked); err != nil {
+	case o.fix != "":
+		if checked, err = c.applyFixes(ctx, checked); err != nil {
 			return err
 		}
 	}
-	if c.format == "json" {
-		err = render.JSON(c.Out, render.Report{Findings: checked.Findings})
-	} else {
-		err = render.Text(c.Out, render.Report{Findings: checked.Findings, Project: checked.Project, Colored: c.Terminal})
-	}
-	if err != nil {
-		return fmt.Errorf("print findings: %w", err)
+	if err := c.printFindings(format, checked); err != nil {
+		return err
 	}
 	if checked.Failed() {
 		return silent(exitFindings)
@@ -66,38 +87,106 @@ func runCheck(ctx context.Context, c *call) error {
 	return nil
 }
 
-func (c *call) safety() finding.Safety {
-	if c.unsafe {
-		return finding.Unsafe
+// checkFormat returns the format that was asked for, and refuses values that do
+// not exist before anything is done.
+func (c *call) checkFormat() (render.Format, error) {
+	if fix := finding.Safety(c.check.fix); fix != "" && fix != finding.Safe && fix != finding.Unsafe {
+		return render.Format{}, usageErrorf("--fix: %q is neither safe nor unsafe", c.check.fix)
 	}
-	return finding.Safe
+	name := c.check.format
+	if c.json {
+		name = "json"
+	}
+	for _, f := range render.Formats() {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return render.Format{}, usageErrorf("--format: %q is not one of %s", name, render.Names())
+}
+
+func (c *call) warn(warnings []error) {
+	for _, w := range warnings {
+		fmt.Fprintf(c.Err, "davit: warning: %v\n", w)
+	}
+}
+
+// safety is that of --fix; that of --diff alone is safe.
+func (c *call) safety() finding.Safety {
+	if c.check.fix == "" {
+		return finding.Safe
+	}
+	return finding.Safety(c.check.fix)
+}
+
+func (c *call) printFindings(format render.Format, checked app.Checked) error {
+	err := format.Write(c.Out, c.report(checked))
+	if err != nil {
+		return fmt.Errorf("print findings: %w", err)
+	}
+	if format.Name == "text" {
+		fmt.Fprintln(c.Err, c.count(checked))
+	}
+	for _, gone := range checked.Gone {
+		fmt.Fprintf(c.Err, "%s: %s does not occur any more in %s, %s\n", c.check.baseline, gone.Code, gone.File, times(gone.Count))
+	}
+	return nil
+}
+
+func (c *call) report(checked app.Checked) render.Report {
+	return render.Report{
+		Findings: checked.Findings, Project: checked.Project, Rules: check.Rules(), FailOn: checked.Config.FailOn,
+		Version: app.Version(), Folder: checked.Folder, Colored: c.Colored,
+	}
+}
+
+// count is the last line: what was found, in how many files.
+func (c *call) count(checked app.Checked) string {
+	files := len(checked.Project.Files())
+	text := fmt.Sprintf("%s in %d files", render.Summary(checked.Findings), files)
+	if files == 1 {
+		text = strings.TrimSuffix(text, "s")
+	}
+	if len(checked.Findings) > 0 {
+		text = render.Summary(checked.Findings)
+	}
+	if checked.Hidden > 0 {
+		text += fmt.Sprintf("; %d more stand in %s", checked.Hidden, c.check.baseline)
+	}
+	return text
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func (c *call) writeBaseline(checked app.Checked) error {
+	if err := checked.WriteBaseline(c.check.writeBaseline); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.Err, "wrote %s: %s\n", c.check.writeBaseline, render.Summary(checked.Findings))
+	return nil
 }
 
 func (c *call) printDiff(checked app.Checked) error {
-	changes := check.Apply(checked.Project, checked.Config, c.safety())
-	_, err := c.Out.Write(changes.Diff())
-	if err != nil {
+	_, changes := checked.Fixed(c.safety())
+	if _, err := c.Out.Write(changes.Diff()); err != nil {
 		return fmt.Errorf("print diff: %w", err)
 	}
-	return nil
+	return errors.Join(changes.Problems...)
 }
 
 // applyFixes writes what can be mended and returns what is left.
-func (c *call) applyFixes(checked app.Checked) (app.Checked, error) {
-	changes := check.Apply(checked.Project, checked.Config, c.safety())
+func (c *call) applyFixes(_ context.Context, checked app.Checked) (app.Checked, error) {
+	fixed, changes := checked.Fixed(c.safety())
 	if err := changes.Write(); err != nil {
 		return checked, err
 	}
-	for _, change := range changes.Files {
-		fmt.Fprintf(c.Err, "fixed %s\n", change.Path)
+	for _, f := range changes.Fixed {
+		fmt.Fprintf(c.Err, "fixed %s:%d: %s [%s]\n", f.File, f.Line, f.Message, f.Code)
 	}
-	checked.Project, checked.Findings = changes.Project, changes.Findings
-	return checked, errors.Join(changes.Problems...)
-}
-
-func (c *call) listRules() error {
-	for _, rule := range check.Rules() {
-		fmt.Fprintf(c.Out, "%-8s %-8s %s\n", rule.Code, rule.Severity, rule.Title)
-	}
-	return nil
+	return fixed, errors.Join(changes.Problems...)
 }

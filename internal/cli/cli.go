@@ -21,6 +21,7 @@ type Stdio struct {
 	Out      io.Writer
 	Err      io.Writer
 	Terminal bool // Err is a terminal that understands cursor movement and color
+	Colored  bool // Out is one
 }
 
 // Standard returns the process's own streams. NO_COLOR and TERM=dumb make a
@@ -30,6 +31,7 @@ func Standard() Stdio {
 	return Stdio{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		Terminal: !plain && term.IsTerminal(int(os.Stderr.Fd())),
+		Colored:  !plain && term.IsTerminal(int(os.Stdout.Fd())),
 	}
 }
 
@@ -49,15 +51,15 @@ type command struct {
 
 // options are the flags of all commands; each command binds those it has.
 type options struct {
-	data, format, listen, edge, staging, release          string
-	json, fix, diff, unsafe, skipTests, supersede, detach bool
-	follow, keep, tether, accept, all                     bool
-	tail                                                  int
-	failOn                                                string
-	build                                                 buildOptions
-	key                                                   string
-	files                                                 []string
-	update, recursive                                     bool
+	data, listen, edge, staging, release string
+	json, skipTests, supersede, detach   bool
+	follow, keep, tether, accept         bool
+	tail                                 int
+	check                                checkOptions
+	build                                buildOptions
+	key                                  string
+	files                                []string
+	update, recursive                    bool
 }
 
 // call is a command being run.

@@ -100,6 +100,22 @@ func Load(dir, modulePath string) (Config, error) {
 	return Parse(FileName, modulePath, data)
 }
 
+// LoadCheck reads the check part of the davit.yaml in a folder; where that says
+// nothing, it is as in base.
+func LoadCheck(dir string, base check.Config) (check.Config, error) {
+	data, err := read(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return base, misnamed(dir)
+	}
+	if err != nil {
+		return check.Config{}, err
+	}
+	cfg := Default("app")
+	cfg.Check = base
+	cfg, err = parse(FileName, cfg, data)
+	return cfg.Check, err
+}
+
 // read does not follow a link out of the folder, and does not wait at a pipe.
 func read(dir string) ([]byte, error) {
 	root, err := os.OpenRoot(dir)

@@ -18,8 +18,12 @@ import (
 
 // Parse reads the content of a davit.yaml; name is what errors call the file.
 func Parse(name, modulePath string, data []byte) (Config, error) {
+	return parse(name, Default(modulePath), data)
+}
+
+// parse reads a file over the defaults that cfg holds.
+func parse(name string, cfg Config, data []byte) (Config, error) {
 	p := &problems{file: name}
-	cfg := Default(modulePath)
 	root := document(p, data)
 	if root == nil {
 		return cfg, p.join()

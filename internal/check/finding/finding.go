@@ -39,6 +39,9 @@ const (
 	Style   Severity = "style"   // taste
 )
 
+// Never is a threshold that no finding reaches.
+const Never Severity = "never"
+
 // Severities returns them in order, the worst first.
 func Severities() []Severity { return []Severity{Error, Warning, Info, Style} }
 

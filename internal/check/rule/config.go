@@ -74,7 +74,7 @@ func (c Config) Validate(set Set) error {
 			errs = append(errs, fmt.Errorf("labels.%s: %q is not the format of a label: text, url, semver, hash, rfc3339, spdx or email", name, f))
 		}
 	}
-	if c.FailOn != "" && !c.FailOn.Valid() {
+	if c.FailOn != "" && c.FailOn != finding.Never && !c.FailOn.Valid() {
 		errs = append(errs, fmt.Errorf("fail_on: %q is not a severity: error, warning, info or style", c.FailOn))
 	}
 	return errors.Join(errs...)
