@@ -172,22 +172,25 @@ type Load func(context.Context) (source.Tree, error)
 func (b *Builder) compileTree(ctx context.Context, places []place, root string, wanted []string, load Load) ([]compiled, error) {
 	defer b.took("compile")()
 	last := source.Tree{Dir: root, Mains: places[0].lastMains(wanted)}
-	named := !(request{wanted: wanted}).lookedUp()
-	switch {
-	case len(last.Mains) == 0:
+	ask, err := asking(last, wanted)
+	if err != nil || len(last.Mains) == 0 {
 		return b.compileLoaded(ctx, places, wanted, load)
-	case named:
+	}
+	var stays bool
+	ask.renewed, stays = b.renew(ctx, places, last, ask)
+	switch {
+	case stays && ask.lookedUp():
+		made := b.compilePlatforms(ctx, places, last, ask)
+		return made.compiled, made.err
+	case !ask.lookedUp():
 		// The rest of the module makes no difference, unless it does not build.
-		if made := b.compilePlatforms(ctx, places, last, wanted); made.err == nil {
+		if made := b.compilePlatforms(ctx, places, last, ask); made.err == nil {
 			return made.compiled, nil
 		}
 		return b.compileLoaded(ctx, places, wanted, load)
-	case b.mainsStay(ctx, places[0], last, wanted):
-		made := b.compilePlatforms(ctx, places, last, wanted)
-		return made.compiled, made.err
 	}
 	ahead := make(chan result, 1)
-	go func() { ahead <- b.compilePlatforms(ctx, places, last, wanted) }()
+	go func() { ahead <- b.compilePlatforms(ctx, places, last, ask) }()
 	tree, err := load(ctx)
 	made := <-ahead
 	switch {
@@ -196,8 +199,7 @@ func (b *Builder) compileTree(ctx context.Context, places []place, root string, 
 	case slices.Equal(tree.Mains, last.Mains):
 		return made.compiled, made.err
 	}
-	made = b.compilePlatforms(ctx, places, tree, wanted)
-	return made.compiled, made.err
+	return b.compileLoaded(ctx, places, wanted, func(context.Context) (source.Tree, error) { return tree, nil })
 }
 
 func (b *Builder) compileLoaded(ctx context.Context, places []place, wanted []string, load Load) ([]compiled, error) {
@@ -205,8 +207,18 @@ func (b *Builder) compileLoaded(ctx context.Context, places []place, wanted []st
 	if err != nil {
 		return nil, err
 	}
-	made := b.compilePlatforms(ctx, places, tree, wanted)
+	ask, err := asking(tree, wanted)
+	if err != nil {
+		return nil, err
+	}
+	made := b.compilePlatforms(ctx, places, tree, ask)
 	return made.compiled, made.err
+}
+
+// asking finds out what is asked for in a tree.
+func asking(tree source.Tree, wanted []string) (request, error) {
+	mains, err := tree.Select(wanted)
+	return request{wanted: wanted, mains: mains}, err
 }
 
 // result is what compiling came to.
@@ -215,22 +227,18 @@ type result struct {
 	err      error
 }
 
-func (b *Builder) compilePlatforms(ctx context.Context, places []place, tree source.Tree, wanted []string) result {
-	mains, err := tree.Select(wanted)
-	if err != nil {
-		return result{err: err}
-	}
+func (b *Builder) compilePlatforms(ctx context.Context, places []place, tree source.Tree, ask request) result {
 	all := make([]compiled, len(places))
 	var group errgroup.Group // not one that cancels: an error of the compiler tells more than its end
 	group.SetLimit(2)        // linking is done on one core, and takes much memory
 	for i, at := range places {
 		group.Go(func() error {
 			var err error
-			all[i], err = b.compile(ctx, at, tree, request{wanted: wanted, mains: mains})
+			all[i], err = b.compile(ctx, at, tree, ask)
 			return err
 		})
 	}
-	err = group.Wait()
+	err := group.Wait()
 	return result{compiled: all, err: err}
 }
 
@@ -239,9 +247,24 @@ func (b *Builder) makeFolders() error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make cache folder: %w", err)
 		}
-		layer.Sweep(dir, time.Now().Add(-layer.UnusedAfter))
+		sweepDaily(dir)
 	}
 	return nil
+}
+
+// sweepDaily removes from a cache folder what nobody asked for, when that was
+// not done in the last day.
+func sweepDaily(dir string) {
+	marker := filepath.Join(dir, ".swept")
+	now := time.Now()
+	if info, err := os.Stat(marker); err == nil && now.Sub(info.ModTime()) < 24*time.Hour {
+		return
+	}
+	if err := os.WriteFile(marker, nil, 0o600); err != nil {
+		return // a cache that cannot be written to stays as it is
+	}
+	_ = os.Chtimes(marker, now, now) // of a file that was there
+	layer.Sweep(dir, now.Add(-layer.UnusedAfter))
 }
 
 // assemble makes images of what was compiled.

@@ -11,6 +11,7 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/davit-dev/davit/internal/build/fingerprint"
 	"github.com/davit-dev/davit/internal/source"
 )
 
@@ -25,6 +26,8 @@ type compiled struct {
 type request struct {
 	wanted []string      // as it was asked for: folders or import paths; none: the only main package
 	mains  []source.Main // what that is in the tree
+
+	renewed map[string]*fingerprint.Pending // by the folder of a place; nil where it is not known
 }
 
 // lookedUp says whether a main package that appears elsewhere in the module could

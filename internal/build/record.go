@@ -94,7 +94,11 @@ func (b *Builder) watch(ctx context.Context, at place, tree source.Tree, ask req
 	inputs := b.inputs(tree, ask, env, since)
 	last, lastErr := at.record(ask.wanted)
 	_ = os.Remove(w.path) // what cannot be removed cannot be written anew, and is not true of the new inputs
-	go func() {           // abandon and keep wait for it
+	if w.found = ask.renewed[at.dir]; w.found != nil {
+		close(w.ended)
+		return w
+	}
+	go func() { // abandon and keep wait for it
 		defer close(w.ended)
 		if lastErr == nil {
 			if found, still := last.Inputs.Renew(ctx, inputs); still {
@@ -118,23 +122,28 @@ func (b *Builder) inputs(tree source.Tree, ask request, env []string, since time
 	return inputs
 }
 
-// mainsStay says, without starting a process, that the module still has the main
-// packages that it had when it was built the last time.
-func (b *Builder) mainsStay(ctx context.Context, at place, last source.Tree, wanted []string) bool {
-	r, err := at.record(wanted)
-	if err != nil {
-		return false
+// renew looks, without starting a process, whether the module still has the
+// packages that it had when it was built the last time: then it returns, by the
+// folders of the places, what the programs are made of now.
+func (b *Builder) renew(ctx context.Context, places []place, last source.Tree, ask request) (map[string]*fingerprint.Pending, bool) {
+	since := time.Now()
+	all := map[string]*fingerprint.Pending{}
+	for _, at := range places {
+		r, err := at.record(ask.wanted)
+		if err != nil {
+			return nil, false
+		}
+		env, err := b.goEnv(at)
+		if err != nil {
+			return nil, false
+		}
+		found, still := r.Inputs.Renew(ctx, b.inputs(last, ask, env, since))
+		if !still {
+			return nil, false
+		}
+		all[at.dir] = found
 	}
-	mains, err := last.Select(wanted)
-	if err != nil {
-		return false
-	}
-	env, err := b.goEnv(at)
-	if err != nil {
-		return false
-	}
-	_, still := r.Inputs.Renew(ctx, b.inputs(last, request{wanted: wanted, mains: mains}, env, time.Now()))
-	return still
+	return all, true
 }
 
 // abandon ends the watcher of a build that failed.
