@@ -83,6 +83,7 @@ var allowed = map[string][]string{
 		"internal/build/layer", "internal/build/prober", "internal/build/recipe", "internal/build/recipe/script", "internal/build/sbom", "internal/build/sink", "internal/config", "internal/source",
 		"internal/x/atomicfile",
 	},
+	"internal/workshop/proof":   {"internal/build", "internal/build/explain", "internal/workshop"},
 	"bench/dockerfiles":         {"internal/build/recipe"},
 	"bench/build":               {"examples", "internal/build/base", "internal/build/layer", "internal/registry"},
 	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},
@@ -105,12 +106,12 @@ var allowed = map[string][]string{
 		"internal/check/hadolintfile", "internal/config",
 		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
 		"internal/release/analysis", "internal/release/traffic", "internal/source", "internal/verify",
-		"internal/web", "internal/workshop", "internal/x/atomicfile", "internal/x/quantity",
+		"internal/web", "internal/workshop", "internal/workshop/proof", "internal/x/atomicfile", "internal/x/quantity",
 	},
 	"internal/cli": {
 		"internal/api", "internal/app", "internal/build", "internal/check", "internal/check/finding", "internal/check/render", "internal/config",
 		"docs",
-		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/source", "internal/workshop",
+		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/source", "internal/workshop", "internal/workshop/proof",
 	},
 	"e2e": {"examples"},
 }

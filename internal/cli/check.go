@@ -179,9 +179,15 @@ func (c *call) printDiff(checked app.Checked) error {
 	return errors.Join(changes.Problems...)
 }
 
-// applyFixes writes what can be mended and returns what is left.
-func (c *call) applyFixes(_ context.Context, checked app.Checked) (app.Checked, error) {
+// applyFixes writes what can be mended, with --prove only what is proved, and
+// returns what is left.
+func (c *call) applyFixes(ctx context.Context, checked app.Checked) (app.Checked, error) {
 	fixed, changes := checked.Fixed(c.safety())
+	if c.check.prove && len(changes.Files) > 0 {
+		if err := c.prove(ctx, checked, changes); err != nil {
+			return checked, err
+		}
+	}
 	if err := changes.Write(); err != nil {
 		return checked, err
 	}
