@@ -92,7 +92,7 @@ func look(module, dir string) ([]found, error) {
 			return err
 		}
 		one := found{module: module, path: strings.TrimPrefix(path, dir+"/")}
-		plan, err := recipe.Parse(data, recipe.Options{Name: "Dockerfile"})
+		plan, err := recipe.Parse(data, recipe.Options{Name: path, Context: dir, Args: map[string]string{"SOURCE_DATE_EPOCH": "0"}})
 		switch {
 		case err != nil:
 			one.reason = err.Error()

@@ -22,7 +22,8 @@ import (
 	"github.com/davit-dev/davit/internal/source"
 )
 
-// Plan says how a Dockerfile would be built, by reading nothing else.
+// Plan says how a Dockerfile would be built, by reading nothing else but the
+// makefiles that it uses.
 func Plan(o Order) (*recipe.Plan, error) {
 	platforms, err := build.ParsePlatforms(o.Platforms)
 	if err != nil {
@@ -38,7 +39,14 @@ func parseRecipe(o Order, p v1.Platform, epoch string) (*recipe.Plan, error) {
 	if err != nil {
 		return nil, input(fmt.Errorf("read Dockerfile: %w", err))
 	}
-	plan, err := recipe.Parse(data, recipe.Options{Name: o.Dockerfile, Target: o.Stage, Args: merged(map[string]string{"SOURCE_DATE_EPOCH": epoch}, o.Args), Platform: p.String()})
+	dir := "."
+	if len(o.Targets) > 0 {
+		dir = o.Targets[0]
+	}
+	plan, err := recipe.Parse(data, recipe.Options{
+		Name: o.Dockerfile, Target: o.Stage, Platform: p.String(), Context: dir,
+		Args: merged(map[string]string{"SOURCE_DATE_EPOCH": epoch}, o.Args),
+	})
 	return plan, input(err)
 }
 

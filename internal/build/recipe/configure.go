@@ -151,6 +151,7 @@ func (s *stage) workdir(ctx context.Context, c *instructions.WorkdirCommand) err
 	}
 	s.config.WorkingDir = path.Clean(s.abs(c.Path))
 	if s.tree == nil {
+		s.known.folder(s.config.WorkingDir)
 		return nil
 	}
 	owner, err := s.user(ctx)

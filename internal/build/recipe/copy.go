@@ -20,6 +20,11 @@ import (
 // origin is where COPY takes files from: the context, a stage or an image.
 type origin interface {
 	tree.Source
+	globbing
+}
+
+// globbing is what patterns of names are looked up in.
+type globbing interface {
 	Stat(ctx context.Context, name string) (tree.Info, error)
 	ReadDir(ctx context.Context, name string) ([]string, error)
 }
@@ -107,6 +112,7 @@ func (s *stage) copyAll(ctx context.Context, c copying) error {
 		return refuse("COPY without a name to copy to")
 	}
 	if s.tree == nil {
+		s.note(ctx, c)
 		return nil
 	}
 	owner, err := s.chown(ctx, c.chown)
@@ -127,6 +133,9 @@ func (s *stage) copyAll(ctx context.Context, c copying) error {
 		return err
 	}
 	to := s.destination(c.DestPath)
+	if c.from == "" {
+		s.facts.Copied[s.tree.Now()] = true
+	}
 	for _, source := range c.SourcePaths {
 		if err := s.copySource(ctx, from, placing{source: source, to: to, owner: owner, as: as, unpack: c.unpack}); err != nil {
 			return s.explain(c, source, err)
@@ -142,6 +151,25 @@ func (s *stage) copyAll(ctx context.Context, c copying) error {
 		}
 	}
 	return nil
+}
+
+// note keeps what a rehearsal can know of a copy.
+func (s *stage) note(ctx context.Context, c copying) {
+	for _, file := range c.SourceContents {
+		s.known.putText(ctx, file.Path, file.Data, s.destination(c.DestPath))
+	}
+	var from reading
+	if i, found := s.file.source(c.from, s.index); found {
+		from = s.file.rehearsed[i].known
+	} else if c.from == "" && s.file.context != nil {
+		from = s.file.context
+	}
+	if from == nil {
+		return
+	}
+	for _, source := range c.SourcePaths {
+		s.known.put(ctx, from, source, s.destination(c.DestPath))
+	}
 }
 
 // explain says what may be behind a file that is not there.
@@ -241,7 +269,7 @@ func (s *stage) fileName(ctx context.Context, to, base string, owner tree.Owner)
 }
 
 // glob returns the names that a source means. A pattern may mean none.
-func glob(ctx context.Context, from origin, pattern string) ([]string, error) {
+func glob(ctx context.Context, from globbing, pattern string) ([]string, error) {
 	pattern = path.Clean("/" + pattern)
 	if !strings.ContainsAny(pattern, `*?[\`) {
 		return []string{pattern}, nil
@@ -264,7 +292,7 @@ func glob(ctx context.Context, from origin, pattern string) ([]string, error) {
 	return names, nil
 }
 
-func globIn(ctx context.Context, from origin, dir, part string) ([]string, error) {
+func globIn(ctx context.Context, from globbing, dir, part string) ([]string, error) {
 	i, err := from.Stat(ctx, dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !i.Dir {
 		return nil, nil

@@ -1,6 +1,7 @@
 // Package recipe turns a Dockerfile that builds Go programs into what an image
 // adds to its base, without a container: the go command of this machine
 // compiles, and the rest is done on files.
+// Makefiles that RUN lines use are read from the context.
 //
 // Its invariant: what it does not understand it does not guess. Each instruction
 // is rehearsed before any is executed, and the one that is not understood is
@@ -27,6 +28,9 @@ type Options struct {
 	Target   string            // stage that is built, by name or number; the last one when empty
 	Args     map[string]string // build arguments
 	Platform string            // that is built for, "linux/amd64"
+	// Context is the build context, where makefiles are read; "" when it is not at
+	// hand: then what make does is not known. Name.dockerignore beside the file counts.
+	Context string
 }
 
 // Plan says what of a Dockerfile is executed natively. It holds for any number
@@ -110,10 +114,18 @@ func Parse(source []byte, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if opts.Context != "" {
+		if file.context, err = openContext(opts.Context, opts.Name); err != nil {
+			return nil, err
+		}
+	}
 	for _, index := range file.needed {
 		p.rehearse(file, index)
 	}
-	return p, nil
+	if file.context != nil {
+		err = file.context.root.Close()
+	}
+	return p, err
 }
 
 // file is a Dockerfile whose stages are resolved. It belongs to one run, because
@@ -128,6 +140,7 @@ type file struct {
 	result  []int // the target and the stages that it begins with
 
 	rehearsed map[int]*stage
+	context   *buildContext // of a rehearsal; nil when it is not at hand
 }
 
 func (p *Plan) read() (*file, error) {

@@ -16,7 +16,8 @@ const golang = "FROM golang:1.22-alpine\nWORKDIR /app\nCOPY . .\n"
 // TestForeign names the first instruction that is not executed here, and why.
 func TestForeign(t *testing.T) {
 	for dockerfile, want := range map[string]string{
-		golang + "RUN make build":                                   "4: make runs recipes of the repository",
+		golang + "RUN make build":                                   "4: the image has no make",
+		golang + "RUN mage build":                                   "4: mage runs recipes of the repository",
 		golang + "RUN cd x && npm ci\nRUN make":                     "4: npm builds with Node.js",
 		golang + "RUN go test ./...":                                "4: go test runs programs of the repository",
 		golang + "RUN go generate ./... && go build":                "4: go generate runs programs of the repository",
@@ -79,8 +80,8 @@ func TestForeign(t *testing.T) {
 		"FROM golang@sha256:" + strings.Repeat("a", 64):                                    "1: the image does not say which Go it has; write golang:VERSION@sha256:…",
 		"FROM --platform=windows/amd64 alpine":                                             "1: images for windows are not built",
 		"FROM golang:1.12\nWORKDIR /go/src/x\nRUN go build":                                "3: this Go takes no notice of go.mod in /go/src/x, and packages outside a module are not built",
-		"FROM golang:1.22 AS a\nRUN make\nFROM a AS b\nFROM scratch\nCOPY --from=b /x /":   "2: make runs recipes of the repository",
-		"FROM golang:1.22 AS a\nRUN make\nFROM scratch\nRUN --mount=type=bind,from=0 true": "2: make runs recipes of the repository",
+		"FROM golang:1.22 AS a\nRUN make\nFROM a AS b\nFROM scratch\nCOPY --from=b /x /":   "2: make needs the files of the build context, which are not at hand",
+		"FROM golang:1.22 AS a\nRUN make\nFROM scratch\nRUN --mount=type=bind,from=0 true": "2: make needs the files of the build context, which are not at hand",
 	} {
 		plan, err := recipe.Parse([]byte(dockerfile), recipe.Options{})
 		if err != nil {
@@ -166,10 +167,10 @@ func TestPlanShowsEveryInstruction(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"stages":[{"name":"build","base":"golang:1.22","native":false,"steps":[{"line":3,"text":"FROM golang:1.22 AS build","native":true},` +
-		`{"line":4,"text":"RUN go build \u0026\u0026 make","native":false,"reason":"make runs recipes of the repository"}]},` +
+		`{"line":4,"text":"RUN go build \u0026\u0026 make","native":false,"reason":"make needs the files of the build context, which are not at hand"}]},` +
 		`{"name":"stage-2","base":"scratch","native":true,"steps":[{"line":6,"text":"FROM scratch","native":true},{"line":7,"text":"COPY --from=build /x /","native":true}]}],` +
-		`"reason":{"file":"Dockerfile","line":4,"instruction":"RUN go build \u0026\u0026 make","reason":"make runs recipes of the repository",` +
-		`"hint":"write the go build command that it ends in into the Dockerfile"}}`
+		`"reason":{"file":"Dockerfile","line":4,"instruction":"RUN go build \u0026\u0026 make","reason":"make needs the files of the build context, which are not at hand",` +
+		`"hint":"let BuildKit, Docker or Podman build it"}}`
 	if string(text) != want {
 		t.Errorf("got\n%s\nwant\n%s", text, want)
 	}

@@ -34,6 +34,12 @@ func (s *stage) runLine(ctx context.Context, c *instructions.RunCommand) error {
 		}
 	}
 	if s.tree == nil {
+		before := s.known
+		defer func() { s.known = before }()
+		s.known = before.clone()
+		for _, m := range binds {
+			s.note(ctx, copying{SourcesAndDest: instructions.SourcesAndDest{SourcePaths: []string{path.Join("/", m.Source)}, DestPath: m.Target}, from: m.From})
+		}
 		return s.runShell(ctx, c, tree.Owner{})
 	}
 	owner, err := s.user(ctx)
@@ -95,8 +101,11 @@ func (s *stage) runShell(ctx context.Context, c *instructions.RunCommand, owner 
 		Stage: s.facts, Tree: s.tree, Dir: s.config.WorkingDir, Env: maps.Clone(s.env.values), User: owner,
 		Bash: len(s.config.Shell) > 0 && path.Base(s.config.Shell[0]) == "bash",
 	}
-	if s.run != nil {
+	switch {
+	case s.run != nil:
 		sh.Machine = s.run.machine
+	case s.file.context != nil:
+		sh.Known = s.known
 	}
 	if !c.PrependShell {
 		return sh.Exec(ctx, c.CmdLine)

@@ -25,6 +25,7 @@ type stage struct {
 	run   *run // nil in a rehearsal
 
 	tree   *tree.Tree // nil in a rehearsal
+	known  *known     // nil but in a rehearsal
 	facts  *script.Stage
 	env    *variables // ENV and ARG, as RUN sees them
 	config v1.Config
@@ -38,7 +39,7 @@ func newStage(p *Plan, f *file, index int) *stage {
 	s := &stage{plan: p, file: f, index: index, base: b, env: newVariables(), lines: map[string]int{}}
 	s.facts = &script.Stage{
 		Golang: s.root().kind == fromGolang, System: b.system, OS: b.platform.os, Arch: b.platform.arch, ARM: b.platform.goarm(),
-		Virtual: map[string][]string{}, GoEnv: map[string]string{},
+		Virtual: map[string][]string{}, Packages: map[string]bool{}, Copied: map[int]bool{}, GoEnv: map[string]string{},
 	}
 	for _, i := range f.result {
 		s.facts.Result = s.facts.Result || i == index
@@ -89,9 +90,11 @@ func plainConfig(b base) v1.Config {
 // newRehearsal makes a stage that does nothing but say what it would not do.
 func newRehearsal(p *Plan, f *file, index int) *stage {
 	s := newStage(p, f, index)
+	s.known = &known{}
 	f.rehearsed[index] = s
 	if s.base.kind == fromStage {
 		s.inherit(f.rehearsed[s.base.stage])
+		s.known = f.rehearsed[s.base.stage].known.clone()
 		return s
 	}
 	s.begin(plainConfig(s.base))
@@ -105,6 +108,8 @@ func (s *stage) inherit(before *stage) {
 	s.facts.Compiler = before.facts.Compiler
 	s.facts.GoEnv = maps.Clone(before.facts.GoEnv)
 	s.facts.Virtual = maps.Clone(before.facts.Virtual)
+	s.facts.Packages = maps.Clone(before.facts.Packages)
+	s.facts.Copied = maps.Clone(before.facts.Copied)
 }
 
 // abs returns a name as seen from the working folder.

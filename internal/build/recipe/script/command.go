@@ -24,7 +24,7 @@ func commands() map[string]plan {
 		"basename": names(path.Base), "dirname": names(path.Dir),
 		"which": which, "test": test, "[": test, "mkdir": mkdir, "rmdir": rmdir, "touch": touch, "rm": remove,
 		"cp": copyFiles, "mv": move, "ln": symlink, "chmod": chmod, "chown": chown, "chgrp": chgrp,
-		"install": install, "sed": sed, "go": goCommand, "git": git, "date": date,
+		"install": install, "sed": sed, "go": goCommand, "make": makeCommand, "gmake": makeCommand, "git": git, "date": date,
 		"apk": apk, "apt-get": apt, "apt": apt, "update-ca-certificates": updateRoots,
 		"adduser": adduser, "addgroup": addgroup, "useradd": useradd, "groupadd": groupadd,
 	}
@@ -49,7 +49,7 @@ func (s *Shell) find(args []string) (action, error) {
 func unknown(name string) error {
 	e := &RefusalError{Reason: name + " is not understood"}
 	switch path.Base(name) {
-	case "make", "mage", "task", "just":
+	case "mage", "task", "just":
 		e.Reason = name + " runs recipes of the repository"
 		e.Hint = "write the go build command that it ends in into the Dockerfile"
 	case "npm", "yarn", "pnpm", "node", "npx", "bun":

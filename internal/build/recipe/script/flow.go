@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"regexp"
 
@@ -13,16 +14,38 @@ func (s *Shell) binary(ctx context.Context, c *syntax.BinaryCmd) (int, error) {
 	if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
 		return 0, refuse("a pipe (%s) is not understood", c.Op)
 	}
+	before := s.printedSoFar()
 	s.tested++
 	status, err := s.stmt(ctx, c.X)
 	s.tested--
 	if err != nil {
 		return status, err
 	}
+	if s.rehearsal() && c.Op == syntax.OrStmt {
+		defer s.muted(before)()
+	}
 	if s.rehearsal() || (status == 0) == (c.Op == syntax.AndStmt) {
 		return s.stmt(ctx, c.Y)
 	}
 	return status, nil
+}
+
+// printedSoFar is how much a rehearsal printed into $(…).
+func (s *Shell) printedSoFar() int {
+	if b, ok := s.out.(*bytes.Buffer); ok {
+		return b.Len()
+	}
+	return 0
+}
+
+// muted drops, until it is undone, what a rehearsal prints on another way through
+// the line than the one that printed already.
+func (s *Shell) muted(before int) (undo func()) {
+	out := s.out
+	if s.printedSoFar() > before {
+		s.out = &bytes.Buffer{}
+	}
+	return func() { s.out = out }
 }
 
 func (s *Shell) condition(ctx context.Context, stmts []*syntax.Stmt) (int, error) {
@@ -33,6 +56,7 @@ func (s *Shell) condition(ctx context.Context, stmts []*syntax.Stmt) (int, error
 
 // branch runs if; in a rehearsal all of its branches.
 func (s *Shell) branch(ctx context.Context, c *syntax.IfClause) (int, error) {
+	before := s.printedSoFar()
 	for ; c != nil; c = c.Else {
 		status, err := s.condition(ctx, c.Cond)
 		if err != nil {
@@ -40,6 +64,9 @@ func (s *Shell) branch(ctx context.Context, c *syntax.IfClause) (int, error) {
 		}
 		if !s.rehearsal() && status != 0 {
 			continue
+		}
+		if s.rehearsal() {
+			defer s.muted(before)()
 		}
 		status, err = s.list(ctx, c.Then)
 		if err != nil || !s.rehearsal() {

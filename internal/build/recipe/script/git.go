@@ -22,6 +22,9 @@ func git(s *Shell, args []string) (action, error) {
 			Hint:   "git rev-parse [--short] HEAD and git describe --tags --always [--dirty] are; or pass the version as a build argument",
 		}
 	}
+	if !s.Stage.has("git") {
+		return func(context.Context) (int, error) { return 127, &usageError{"not found: the image has no git"} }, nil
+	}
 	if s.rehearsal() {
 		s.print("0000000\n")
 		return nil, nil

@@ -102,6 +102,7 @@ func packageName(word string) string {
 func (s *Shell) add(command string, packages []string) (action, error) {
 	roots, zones := false, false
 	for _, p := range packages {
+		s.Stage.Packages[packageName(p)] = true
 		switch name := packageName(p); {
 		case name == "ca-certificates" || name == "ca-certificates-bundle":
 			roots = true

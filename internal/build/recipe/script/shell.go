@@ -9,6 +9,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -60,6 +61,8 @@ type Shell struct {
 	Env  map[string]string // exported variables
 	User tree.Owner        // that commands run as
 	Bash bool              // the line is for bash, not for a POSIX shell
+	// Known are the files that a rehearsal knows of, for makefiles; nil for none.
+	Known Files
 
 	vars     map[string]string // that are not exported
 	out      io.Writer         // nil: what is printed is not looked at
@@ -69,10 +72,29 @@ type Shell struct {
 	nounset  bool
 	tested   int // depth of conditions: a failure there ends nothing
 	commands int // that were run so far
+
+	makes     int               // depth of makes
+	overrides map[string]string // variables on the command line of make
 }
 
 // mostCommands bounds a line: loops multiply.
 const mostCommands = 2000
+
+// Files are what commands read. *tree.Tree implements it.
+type Files interface {
+	Stat(ctx context.Context, name string) (tree.Info, error)
+	Lstat(ctx context.Context, name string) (tree.Info, error)
+	ReadDir(ctx context.Context, name string) ([]string, error)
+	ReadFile(ctx context.Context, name string) ([]byte, error)
+}
+
+// files are those of the stage, or what a rehearsal knows of them.
+func (s *Shell) files() Files {
+	if s.rehearsal() {
+		return s.Known
+	}
+	return s.Tree
+}
 
 // Run runs a line, or the lines of a heredoc.
 func (s *Shell) Run(ctx context.Context, source string) error {
@@ -93,6 +115,17 @@ func (s *Shell) Run(ctx context.Context, source string) error {
 		return &FailedError{Status: status, Said: s.said}
 	}
 	return err
+}
+
+// printedBy runs a line and returns what it prints, whatever its status.
+func (s *Shell) printedBy(ctx context.Context, source string) (string, error) {
+	var printed bytes.Buffer
+	s.out, s.tested, s.errexit, s.nounset = &printed, 0, false, false
+	err := s.Run(ctx, source)
+	if printed.Len() > mostBytes {
+		return "", refuse("what a command prints is too long")
+	}
+	return printed.String(), err
 }
 
 // Exec runs a command that is given as a list of words.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"github.com/davit-dev/davit/internal/build/layer"
 	"github.com/davit-dev/davit/internal/build/recipe/tree"
@@ -28,8 +29,17 @@ type Stage struct {
 
 	Compiler bool                // there is a C compiler in the stage
 	Virtual  map[string][]string // packages by the name that apk add --virtual gives them
+	Packages map[string]bool     // that were installed
+	Copied   map[int]bool        // steps that copied from the build context
 	GoEnv    map[string]string   // of go env -w
 	Epoch    string              // what date says, in seconds since 1970; "" when it may say nothing
+}
+
+// has tells whether the image has one of the tools that Dockerfiles build with.
+// Debian's Go images have them; to Alpine's they are added.
+func (s *Stage) has(tool string) bool {
+	from := map[string][]string{"make": {"make", "build-base", "alpine-sdk"}, "git": {"git", "git-lfs", "alpine-sdk"}, "bash": {"bash", "alpine-sdk"}}
+	return s.Golang && s.System == Debian || slices.ContainsFunc(from[tool], func(p string) bool { return s.Packages[p] })
 }
 
 // System is a kind of Linux.

@@ -29,6 +29,7 @@ type Info struct {
 	Dir  bool   //
 	Link string // where a symbolic link points to
 	Size int64  // bytes of a file
+	Step int    // that it was made in, counted from 1; 0 for what was there before
 }
 
 // node is what the disk does not say about a name.
@@ -69,6 +70,9 @@ func (t *Tree) Close() error { return t.root.Close() }
 
 // Step begins the next instruction: what it changes is a layer of its own.
 func (t *Tree) Step() { t.step++ }
+
+// Now is the step that the tree is in.
+func (t *Tree) Now() int { return t.step }
 
 // Clone makes the tree of a stage that begins where another one ended, in
 // another, empty folder.
@@ -209,7 +213,7 @@ func (t *Tree) plain(at string) bool {
 }
 
 func (t *Tree) describe(at string, onDisk fs.FileInfo) (Info, error) {
-	i := Info{Dir: onDisk.IsDir(), Size: onDisk.Size(), Mode: 0o644}
+	i := Info{Dir: onDisk.IsDir(), Size: onDisk.Size(), Mode: 0o644, Step: t.step}
 	switch mode := onDisk.Mode(); {
 	case mode&fs.ModeSymlink != 0:
 		i.Link, i.Mode, i.Size = t.nodes[at].link, 0o777, 0
@@ -217,7 +221,7 @@ func (t *Tree) describe(at string, onDisk fs.FileInfo) (Info, error) {
 		i.Mode = 0o755
 	}
 	if n, said := t.nodes[at]; said {
-		i.Mode, i.Owner = n.mode, n.Owner
+		i.Mode, i.Owner, i.Step = n.mode, n.Owner, n.step
 	}
 	return i, nil
 }
