@@ -73,7 +73,7 @@ type call struct {
 // commands lists all of them, in the order of the way.
 func commands() []command {
 	return []command{
-		initCommand(), checkCommand(),
+		initCommand(), checkCommand(), ciCommand(),
 		buildCommand(), lockCommand(), resolveCommand(), reproduceCommand(), keyCommand(),
 		shipCommand(),
 		serveCommand(), downCommand(),
