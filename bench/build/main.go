@@ -19,7 +19,7 @@ func main() {
 	defer stop()
 	rounds := flag.Int("rounds", 5, "rounds of each case")
 	cold := flag.Bool("cold", true, "measure with a cold cache, too, which takes minutes")
-	only := flag.String("only", "", "measure this service alone")
+	only := flag.String("only", "", "measure this service alone, or memory")
 	flag.Parse()
 	if err := run(ctx, options{rounds: *rounds, cold: *cold, only: *only}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-build:", err)
@@ -58,7 +58,7 @@ func run(ctx context.Context, o options) (err error) {
 		}
 		t.print(os.Stdout, s.name)
 	}
-	if o.only == "" {
+	if o.only == "" || o.only == "memory" {
 		if err := b.measureMemory(ctx, t); err != nil {
 			return err
 		}
