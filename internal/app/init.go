@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/davit-dev/davit/internal/config"
 	"github.com/davit-dev/davit/internal/source"
+	"github.com/davit-dev/davit/internal/workshop"
 )
 
 // InitError says that a file is there already; nothing was written.
@@ -19,10 +20,21 @@ type InitError struct {
 // Error implements error.
 func (e *InitError) Error() string { return e.Path + " exists already, and is left as it is" }
 
-// Init writes a commented davit.yaml for the module in a folder and returns the
-// files that it wrote.
-func Init(ctx context.Context, dir string) ([]string, error) {
-	tree, err := source.Load(ctx, dir)
+// InitConfig is what `davit init` can be told.
+type InitConfig struct {
+	Dir string
+	CI  string // forge that a workflow is written for: github, gitlab or ""
+}
+
+// Init writes a commented davit.yaml for the module in a folder, and a workflow
+// when one is asked for, and returns the files that it wrote. With a workflow, a
+// davit.yaml may be there already.
+func Init(ctx context.Context, cfg InitConfig) ([]string, error) {
+	file, known := workflows()[cfg.CI]
+	if cfg.CI != "" && !known {
+		return nil, &workshop.InputError{Err: fmt.Errorf("--ci: %q is neither github nor gitlab", cfg.CI)}
+	}
+	tree, err := source.Load(ctx, cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -30,19 +42,24 @@ func Init(ctx context.Context, dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(tree.Dir, config.FileName)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if errors.Is(err, os.ErrExist) {
-		return nil, &InitError{Path: path}
+	var written []string
+	if known {
+		folder := repositoryFolder(tree.Dir)
+		name := filepath.Join(strings.TrimSuffix(tree.Dir, filepath.FromSlash(folder)), filepath.FromSlash(file.path))
+		if err := writeNew(name, file.in(folder)); err != nil {
+			return nil, err
+		}
+		written = append(written, name)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("write %s: %w", config.FileName, err)
+	name := filepath.Join(tree.Dir, config.FileName)
+	err = writeNew(name, config.Sample(config.SampleData{Module: tree.Module, Main: main}))
+	switch exists := (*InitError)(nil); {
+	case err == nil:
+		written = append(written, name)
+	case !known || !errors.As(err, &exists):
+		return written, err
 	}
-	_, err = f.WriteString(config.Sample(config.SampleData{Module: tree.Module, Main: main}))
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("write %s: %w", config.FileName, err)
-	}
-	return []string{path}, nil
+	return written, nil
 }
 
 // likelyMain is the main package that a davit.yaml has to name: none where there

@@ -51,15 +51,15 @@ type command struct {
 
 // options are the flags of all commands; each command binds those it has.
 type options struct {
-	data, listen, edge, staging, release string
-	json, skipTests, supersede, detach   bool
-	follow, keep, tether, accept         bool
-	tail                                 int
-	check                                checkOptions
-	build                                buildOptions
-	key                                  string
-	files                                []string
-	update, recursive                    bool
+	data, listen, edge, staging, release, ci string
+	json, skipTests, supersede, detach       bool
+	follow, keep, tether, accept             bool
+	tail                                     int
+	check                                    checkOptions
+	build                                    buildOptions
+	key                                      string
+	files                                    []string
+	update, recursive                        bool
 }
 
 // call is a command being run.
