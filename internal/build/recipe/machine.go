@@ -97,7 +97,7 @@ func runGit(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if errors.Is(err, exec.ErrNotFound) {
-		return "", errors.New("git is not on this machine")
+		return "", &script.RefusalError{Reason: "git is not on this machine", Hint: "install it, or pass the version as a build argument"}
 	}
 	if err != nil {
 		return "", fmt.Errorf("git %s: %s", args[0], strings.TrimSpace(stderr.String()))

@@ -129,7 +129,7 @@ func TestMakeForeign(t *testing.T) {
 	const head = "FROM golang:1.22\nWORKDIR /src\nCOPY . .\n"
 	for dockerfile, want := range map[string]string{
 		head + "RUN make test":                            "4: Makefile:17: go test runs programs of the repository",
-		head + "RUN make reach":                           "4: Makefile:23: a pipe",
+		head + "RUN make reach":                           "4: Makefile:23: ./scripts/x.sh is a program",
 		head + "RUN make nothing":                         "4: make: no rule to make target nothing",
 		head + "RUN make -f none":                         "4: there is no none in /src",
 		head + "RUN make -n":                              "4: make: flag -n is not understood",

@@ -28,6 +28,7 @@ const (
 	Modify               // it changes files of the module: Args is the whole command
 	Text                 // it prints: version, env
 	Set                  // it changes Go's settings: env -w
+	List                 // it prints packages or modules: Args is the whole command
 )
 
 // Command is a go command that may run.
@@ -61,6 +62,8 @@ func Parse(words []string) (Command, error) {
 		return parseGet(rest)
 	case "env":
 		return parseEnv(rest)
+	case "list":
+		return parseList(rest)
 	case "version":
 		return Command{Kind: Text, Args: []string{"version"}}, nil
 	case "clean":
@@ -154,6 +157,33 @@ func parseGet(words []string) (Command, error) {
 			return Command{}, fmt.Errorf("go get: flag %s may choose other versions each time", w)
 		default:
 			return Command{}, fmt.Errorf("go get %s chooses a version that may be another one each time", w)
+		}
+	}
+	return c, nil
+}
+
+// listFormat prints names and versions, and nothing of this machine.
+var listFormat = regexp.MustCompile(`^(\{\{ ?\.(ImportPath|Name|Path|Version|GoVersion|Module\.Path) ?\}\}|[\w./ -])*$`)
+
+// parseList lets through what prints packages and modules by their names.
+func parseList(words []string) (Command, error) {
+	c := Command{Kind: List, Args: []string{"list"}}
+	for i := 0; i < len(words); i++ {
+		switch w := words[i]; {
+		case w == "-m" || w == "all" || !strings.HasPrefix(w, "-") && !strings.Contains(w, "@"):
+			c.Args = append(c.Args, w)
+		case w == "-f" && i+1 < len(words) && listFormat.MatchString(words[i+1]):
+			i++
+			c.Args = append(c.Args, w, words[i])
+		case strings.HasPrefix(w, "-f=") && listFormat.MatchString(w[3:]), strings.HasPrefix(w, "-mod="):
+			c.Args = append(c.Args, w)
+		default:
+			return Command{}, fmt.Errorf("go list %s is not understood", w)
+		}
+	}
+	for _, p := range c.Args[1:] {
+		if strings.HasPrefix(p, "/") || strings.HasPrefix(p, "..") {
+			return Command{}, fmt.Errorf("go list %s is not understood", p)
 		}
 	}
 	return c, nil

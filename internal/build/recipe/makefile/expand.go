@@ -120,13 +120,17 @@ func eachWord(text string, change func(word string) (string, bool)) string {
 
 // shell runs a command of $(shell …).
 func (m *Make) shell(ctx context.Context, at place, command string) (string, error) {
-	if v := m.variables["SHELL"]; v.value != "/bin/sh" && v.value != "sh" && v.value != "/bin/bash" && v.value != "bash" && v.value != "/usr/bin/env bash" {
-		return "", unsupported(at, "$(shell …) with SHELL = %s is not understood", v.value)
+	line := Line{Place: at.String(), Text: command}
+	for name, to := range map[string]*string{"SHELL": &line.Shell, ".SHELLFLAGS": &line.Flags} {
+		var err error
+		if *to, err = m.value(ctx, at, name, nil); err != nil {
+			return "", err
+		}
 	}
 	if name := m.shownTo(command); name != "" {
 		return "", unsupported(at, "$(shell …) that may look at %s is not the same in each make", name)
 	}
-	printed, err := m.world.Shell(ctx, command)
+	printed, err := m.world.Shell(ctx, line)
 	if err != nil {
 		return "", &UnsupportedError{Place: at.String(), Err: err}
 	}

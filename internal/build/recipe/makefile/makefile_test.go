@@ -27,7 +27,8 @@ type world struct {
 	out   *strings.Builder
 }
 
-func (w world) Shell(_ context.Context, command string) (string, error) {
+func (w world) Shell(_ context.Context, line makefile.Line) (string, error) {
+	command := line.Text
 	if answer, known := w.shell[command]; known {
 		return strings.ReplaceAll(answer, `\n`, "\n") + "\n", nil
 	}

@@ -8,9 +8,9 @@ import (
 // World is what a makefile asks about. Names are as the makefile writes them,
 // seen from the folder that make runs in.
 type World interface {
-	// Shell runs a command and returns what it prints. The environment is that
-	// of make.
-	Shell(ctx context.Context, command string) (string, error)
+	// Shell runs a line of $(shell …) and returns what it prints. The environment is
+	// that of make.
+	Shell(ctx context.Context, line Line) (string, error)
 	// Look describes a name. What is not there is no error.
 	Look(ctx context.Context, name string) (Entry, error)
 	// Names returns those in a folder, sorted; none when it is not there.
@@ -34,7 +34,7 @@ type Runner interface {
 	Run(ctx context.Context, line Line) error
 }
 
-// Line is one line of a recipe, expanded.
+// Line is one line for the shell, expanded.
 type Line struct {
 	Place     string // "Makefile:12"
 	Text      string

@@ -5,6 +5,8 @@ import (
 	"io"
 	"path"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 )
 
@@ -24,8 +26,11 @@ func commands() map[string]plan {
 		"basename": names(path.Base), "dirname": names(path.Dir),
 		"which": which, "test": test, "[": test, "mkdir": mkdir, "rmdir": rmdir, "touch": touch, "rm": remove,
 		"cp": copyFiles, "mv": move, "ln": symlink, "chmod": chmod, "chown": chown, "chgrp": chgrp,
-		"install": install, "sed": sed, "go": goCommand, "make": makeCommand, "gmake": makeCommand, "git": git, "date": date,
+		"install": install, "sed": sed, "find": find, "go": goCommand, "make": makeCommand, "gmake": makeCommand, "git": git, "date": date,
 		"apk": apk, "apt-get": apt, "apt": apt, "update-ca-certificates": updateRoots,
+		"head": ends("head", firstLines), "tail": ends("tail", lastLines), "cut": filtering(cut), "tr": filtering(translate),
+		"grep": filtering(grep), "egrep": filtering(func(args []string) (filter, []string, error) { return grep(append([]string{"-E"}, args...)) }),
+		"awk": filtering(awk), "sort": filtering(sortLines), "wc": filtering(countLines), "nproc": nproc, "whoami": whoami, "id": id,
 		"adduser": adduser, "addgroup": addgroup, "useradd": useradd, "groupadd": groupadd,
 	}
 }
@@ -79,6 +84,32 @@ func (s *Shell) print(text string) {
 
 func nothing(*Shell, []string) (action, error) { return nil, nil }
 
+// nproc counts the processors of this machine, which images do not depend on.
+func nproc(s *Shell, _ []string) (action, error) {
+	s.print(strconv.Itoa(runtime.NumCPU()) + "\n")
+	return nil, nil
+}
+
+func whoami(s *Shell, args []string) (action, error) {
+	if s.User.UID != 0 || len(args) > 0 {
+		return nil, refuse("whoami is understood for root")
+	}
+	s.print("root\n")
+	return nil, nil
+}
+
+func id(s *Shell, args []string) (action, error) {
+	if len(args) == 1 && args[0] == "-u" {
+		s.print(strconv.Itoa(s.User.UID) + "\n")
+		return nil, nil
+	}
+	if len(args) == 1 && args[0] == "-g" {
+		s.print(strconv.Itoa(s.User.GID) + "\n")
+		return nil, nil
+	}
+	return nil, refuse("id %s is not understood", strings.Join(args, " "))
+}
+
 // umask is understood where it says what holds anyway.
 func umask(_ *Shell, args []string) (action, error) {
 	if len(args) == 1 && strings.TrimLeft(args[0], "0") == "22" {
@@ -111,13 +142,16 @@ func sets(s *Shell, args []string) (action, error) {
 			if i++; i >= len(args) {
 				return nil, refuse("set -o without a name is not understood")
 			}
-			letter, known := map[string]string{"pipefail": "", "errexit": "e", "nounset": "u", "xtrace": "x"}[args[i]]
+			letter, known := map[string]string{"pipefail": "P", "errexit": "e", "nounset": "u", "xtrace": "x"}[args[i]]
 			if !known {
 				return nil, refuse("set -o %s is not understood", args[i])
 			}
 			letters += letter
 		}
 		on := word[0] == '-'
+		if strings.Contains(letters, "P") {
+			s.pipefail = on
+		}
 		if strings.Contains(letters, "e") {
 			s.errexit = on
 		}

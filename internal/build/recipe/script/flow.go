@@ -12,7 +12,7 @@ import (
 // binary runs a && b and a || b; in a rehearsal both.
 func (s *Shell) binary(ctx context.Context, c *syntax.BinaryCmd) (int, error) {
 	if c.Op != syntax.AndStmt && c.Op != syntax.OrStmt {
-		return 0, refuse("a pipe (%s) is not understood", c.Op)
+		return s.pipe(ctx, c)
 	}
 	before := s.printedSoFar()
 	s.tested++

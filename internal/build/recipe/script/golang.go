@@ -42,7 +42,12 @@ func goCommand(s *Shell, args []string) (action, error) {
 		maps.Copy(s.Stage.GoEnv, c.Settings)
 		return nil, nil
 	case gocmd.Text:
-		return nil, s.goText(c.Args)
+		return s.goText(c.Args)
+	case gocmd.List:
+		if s.rehearsal() {
+			s.print("example.com/module\n")
+			return nil, nil
+		}
 	case gocmd.Build, gocmd.Install, gocmd.Check, gocmd.Download, gocmd.Modify:
 	}
 	return func(ctx context.Context) (int, error) {
@@ -85,7 +90,37 @@ func (s *Shell) goPath() string {
 	return first
 }
 
-func (s *Shell) goText(args []string) error {
+// goText prints what go version and go env say.
+func (s *Shell) goText(args []string) (action, error) {
+	switch {
+	case s.out == nil:
+		return nil, nil
+	case len(args) == 1 && args[0] == "version":
+		return s.goVersion("go version ", " "+s.Stage.OS+"/"+s.Stage.Arch)
+	case len(args) == 2 && args[1] == "GOVERSION":
+		return s.goVersion("", "")
+	}
+	return nil, s.goSetting(args)
+}
+
+// goVersion prints the version of the Go that compiles.
+func (s *Shell) goVersion(before, after string) (action, error) {
+	if s.rehearsal() {
+		s.print(before + "go1.0" + after + "\n")
+		return nil, nil
+	}
+	return func(ctx context.Context) (int, error) {
+		g := goRun{Shell: s}
+		if err := g.prepare(ctx); err != nil {
+			return 1, err
+		}
+		version, err := g.goes(ctx, "env", "GOVERSION")
+		s.print(before + strings.TrimSpace(version) + after + "\n")
+		return toStatus(err == nil), err
+	}, nil
+}
+
+func (s *Shell) goSetting(args []string) error {
 	if args[0] != "env" || len(args) != 2 {
 		_, err := s.printed("go " + args[0])
 		return err
@@ -126,6 +161,10 @@ func (g *goRun) run(ctx context.Context) error {
 		return err
 	case gocmd.Modify:
 		return g.modify(ctx)
+	case gocmd.List:
+		printed, err := g.goes(ctx, g.Args...)
+		g.print(printed)
+		return err
 	case gocmd.Check:
 		_, err := g.goes(ctx, slices.Concat([]string{"vet"}, g.Flags, g.hosted())...)
 		return err

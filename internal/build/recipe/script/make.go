@@ -181,10 +181,14 @@ func (w makeWorld) makefile(ctx context.Context, given string) (string, []byte, 
 }
 
 // Shell implements makefile.World.
-func (w makeWorld) Shell(ctx context.Context, command string) (string, error) {
+func (w makeWorld) Shell(ctx context.Context, line makefile.Line) (string, error) {
 	in := w.shell.inner()
 	defer func() { w.shell.back(in) }()
-	printed, err := in.printedBy(ctx, command)
+	in.errexit, in.nounset, in.pipefail = false, false, false
+	if err := in.program(line); err != nil {
+		return "", err
+	}
+	printed, err := in.printedBy(ctx, line.Text)
 	if failed := (*FailedError)(nil); errors.As(err, &failed) {
 		err = nil // make takes what it printed
 	}
@@ -234,7 +238,7 @@ func (w makeWorld) Read(ctx context.Context, name string) ([]byte, bool, error) 
 func (w makeWorld) Run(ctx context.Context, line makefile.Line) error {
 	in := w.shell.inner()
 	defer func() { w.shell.back(in) }()
-	in.out, in.tested, in.errexit, in.nounset = nil, 0, false, false
+	in.out, in.tested, in.errexit, in.nounset, in.pipefail = nil, 0, false, false, false
 	maps.Copy(in.Env, line.Env)
 	if err := in.program(line); err != nil {
 		return err
@@ -252,10 +256,10 @@ func (w makeWorld) Run(ctx context.Context, line makefile.Line) error {
 // program takes over which shell make was told to use, with which flags.
 func (s *Shell) program(line makefile.Line) error {
 	words := strings.Fields(line.Shell)
-	if len(words) == 2 && words[0] == "/usr/bin/env" {
+	if len(words) > 1 && words[0] == "/usr/bin/env" {
 		words = words[1:]
 	}
-	if len(words) != 1 {
+	if len(words) == 0 {
 		return refuse("SHELL = %s is not understood", line.Shell)
 	}
 	switch path.Base(words[0]) {
@@ -276,6 +280,6 @@ func (s *Shell) program(line makefile.Line) error {
 	last := len(flags) - 1
 	flags[last] = strings.TrimSuffix(flags[last], "c")
 	flags = slices.DeleteFunc(flags, func(f string) bool { return f == "-" })
-	_, err := sets(s, flags)
+	_, err := sets(s, slices.Concat(words[1:], flags))
 	return err
 }

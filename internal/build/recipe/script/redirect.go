@@ -12,6 +12,7 @@ type target struct {
 	name  string // an absolute path
 	add   bool   // to the end
 	input string // what it reads
+	reads bool   // it has an input of its own
 }
 
 // redirected runs a statement with its redirections.
@@ -43,7 +44,9 @@ func (s *Shell) capture(ctx context.Context, to target, quiet bool, run func(*Sh
 	} else if quiet {
 		s.out = nil
 	}
-	s.input = to.input
+	if to.reads {
+		s.input = to.input
+	}
 	status, err := run(s)
 	s.out, s.input = outer, input
 	if err != nil || to.name == "" || s.rehearsal() {
@@ -72,10 +75,15 @@ func (s *Shell) redirect(ctx context.Context, r *syntax.Redirect, to *target) (n
 	}
 	switch r.Op {
 	case syntax.Hdoc, syntax.DashHdoc:
+		to.reads = true
 		to.input, err = s.document(ctx, r.Hdoc)
 		return "", false, err
 	case syntax.DplOut:
 		return "", false, nil // 2>&1: what is complained about is not looked at
+	case syntax.RdrIn:
+		to.reads = true
+		to.input, err = s.inputFile(ctx, r)
+		return "", false, err
 	case syntax.RdrOut, syntax.AppOut, syntax.RdrClob:
 	default:
 		return "", false, refuse("the redirection %s is not understood", r.Op)
@@ -95,4 +103,25 @@ func (s *Shell) redirect(ctx context.Context, r *syntax.Redirect, to *target) (n
 	}
 	to.add = r.Op == syntax.AppOut
 	return s.abs(word), false, nil
+}
+
+// inputFile reads the file behind <.
+func (s *Shell) inputFile(ctx context.Context, r *syntax.Redirect) (string, error) {
+	name, err := s.literal(ctx, r.Word)
+	switch {
+	case err != nil:
+		return "", err
+	case r.N != nil:
+		return "", refuse("the redirection %s<%s is not understood", r.N.Value, name)
+	case name == "/dev/null":
+		return "", nil
+	case s.rehearsal():
+		return "0\n", nil
+	}
+	data, err := s.content(ctx, name)
+	if isOrdinary(err) {
+		s.said = "sh: " + err.Error()
+		return "", &exitError{1}
+	}
+	return string(data), err
 }

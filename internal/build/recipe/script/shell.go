@@ -69,6 +69,7 @@ type Shell struct {
 	input    string            // of a heredoc
 	said     string            // the last complaint of a command
 	errexit  bool
+	pipefail bool
 	nounset  bool
 	tested   int // depth of conditions: a failure there ends nothing
 	commands int // that were run so far
@@ -120,7 +121,7 @@ func (s *Shell) Run(ctx context.Context, source string) error {
 // printedBy runs a line and returns what it prints, whatever its status.
 func (s *Shell) printedBy(ctx context.Context, source string) (string, error) {
 	var printed bytes.Buffer
-	s.out, s.tested, s.errexit, s.nounset = &printed, 0, false, false
+	s.out, s.tested = &printed, 0
 	err := s.Run(ctx, source)
 	if printed.Len() > mostBytes {
 		return "", refuse("what a command prints is too long")
