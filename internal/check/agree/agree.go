@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/davit-dev/davit/internal/check/finding"
+	"github.com/davit-dev/davit/internal/check/hadolintfile"
 	"github.com/davit-dev/davit/internal/check/project"
 	"github.com/davit-dev/davit/internal/check/rule"
 )
@@ -28,9 +29,10 @@ const Cases = "../shared/data/hadolint-cases.json"
 type Case struct {
 	Code       string
 	Dockerfile string
-	It         string // what is shown, in words
-	Expect     string // present or absent
-	Onbuild    bool   // the same is to hold with every RUN behind ONBUILD
+	It         string          // what is shown, in words
+	Expect     string          // present or absent
+	Onbuild    bool            // the same is to hold with every RUN behind ONBUILD
+	Config     json.RawMessage // as .hadolint.yaml has it; nil is none
 }
 
 // Read returns the assertions in a file.
@@ -73,7 +75,11 @@ func (c Case) Holds(root string, set rule.Set) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	cfg := rule.DefaultConfig()
+	theirs, err := hadolintfile.Parse("config", c.Config, set)
+	if err != nil {
+		return false, err
+	}
+	cfg := theirs.Under(theirs.Base, set)
 	cfg.Enable = []string{"all"}
 	present := slices.ContainsFunc(set.Run(p, cfg), func(f finding.Finding) bool { return f.Code == c.Code })
 	return present == (c.Expect == "present"), nil
