@@ -26,8 +26,22 @@ func (c Counts) Errors() int64 {
 	return c.Units[len(c.Units)-1]
 }
 
-// good is the number of units that are no errors.
-func (c Counts) good() int64 { return c.Total() - c.Errors() }
+// collapsed tells good from failed alone.
+func (c Counts) collapsed() Counts {
+	return Counts{Units: []int64{c.Total() - c.Errors(), c.Errors()}}
+}
+
+// fitted returns the counts in as many classes as a test has. Where they have
+// others, only good and failed can be told apart: the good ones are in the first
+// class then, for both versions alike.
+func (c Counts) fitted(classes int) Counts {
+	if len(c.Units) == classes {
+		return c
+	}
+	units := make([]int64, classes)
+	units[0], units[classes-1] = c.collapsed().Units[0], c.Errors()
+	return Counts{Units: units}
+}
 
 // counted returns a copy in which negative counts are zero.
 func (c Counts) counted() Counts {

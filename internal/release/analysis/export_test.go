@@ -25,12 +25,39 @@ func NextFactors(tb testing.TB, seen Counts, w, tolerance float64) (worse, notWo
 	next := func(alternatives []alternative) []Factor {
 		var all []Factor
 		for _, a := range alternatives {
-			f := a.factor(t.past.rate(), w, t.cfg.Tolerance)
+			f := newFactor(a.ratios(guessing(t.past.shares(), tolerance)), w, tolerance)
 			all = append(all, Factor{
-				a.name, math.Exp(f.canaryGood), math.Exp(f.canaryError), math.Exp(f.stableGood), math.Exp(f.stableError),
+				a.name, math.Exp(f.canary[0]), math.Exp(f.canary[1]), math.Exp(f.stable[0]), math.Exp(f.stable[1]),
 			})
 		}
 		return all
 	}
 	return next(t.worse.alternatives), next(t.notWorse.alternatives)
+}
+
+// ClassFactor is one component's factors for one unit by class, out of log space.
+type ClassFactor struct {
+	Name           string
+	Canary, Stable []float64
+}
+
+// NextClassFactors is NextFactors for the process of being worse with latency
+// classes.
+func NextClassFactors(tb testing.TB, seen Counts, w, tolerance float64) []ClassFactor {
+	tb.Helper()
+	t, err := New(Config{Alpha: 0.01, Tolerance: tolerance, Steps: 1, Prior: Counts{Units: make([]int64, LatencyClasses)}})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t.Score(Cohort{Stable: seen})
+	var all []ClassFactor
+	for _, a := range t.worse.alternatives {
+		f := newFactor(a.ratios(guessing(t.past.shares(), tolerance)), w, tolerance)
+		c := ClassFactor{Name: a.name}
+		for y := range f.canary {
+			c.Canary, c.Stable = append(c.Canary, math.Exp(f.canary[y])), append(c.Stable, math.Exp(f.stable[y]))
+		}
+		all = append(all, c)
+	}
+	return all
 }

@@ -2,13 +2,6 @@ package analysis
 
 import "math"
 
-// guess is a pair of error rates that is fixed before the units are seen. Both
-// lie strictly between 0 and 1.
-type guess struct {
-	stable float64 // q̃_b: of the shifted stable version
-	canary float64 // q_c
-}
-
 // closest is how near to 0 and 1 a guessed rate may come. Nearer ones would be
 // rounded to 0 or 1, under which an outcome is impossible and its factor no number.
 const closest = 1e-9
@@ -20,37 +13,47 @@ func within(q float64) float64 { return min(max(q, closest), 1-closest) }
 func shift(raw, tolerance float64) float64 { return within(raw + tolerance*(1-raw)) }
 
 // factor holds the likelihood ratios S̃ for the outcomes of a unit under one
-// guess, in log space. See DESIGN.md for the derivation.
-type factor struct {
-	canaryGood, canaryError float64
-	stableGood, stableError float64
-}
+// guess, by class and in log space. See DESIGN.md for the derivation.
+type factor struct{ canary, stable []float64 }
 
-// newFactor computes, for weight w in (0, 1) and tolerance ε,
+// newFactor computes, for weight w in (0, 1), tolerance ε and the guessed ratios
+// ρ(y) = q_c(y)/q̃_b(y) of the outcome classes, the last being the error,
 //
-//	S(x, y) = q_x(y) / (w·q_c(y) + (1−w)·q_b(y))
+//	S(c, y) = ρ(y) / (w·ρ(y) + 1−w),  S(b, y) = 1 / (w·ρ(y) + 1−w)
 //	S̃(c, y) = S(c, y),  S̃(b, y) = (1−ε)·S(b, y) + ε·S(b, error).
 //
 // With the true canary equal to the shifted stable version (1−ε)·P_b + ε·δ_error
-// its mean is exactly one, whatever P_b is.
-func newFactor(q guess, w, tolerance float64) factor {
-	mixGood := w*(1-q.canary) + (1-w)*(1-q.stable)
-	mixError := w*q.canary + (1-w)*q.stable
-	stableGood, stableError := (1-q.stable)/mixGood, q.stable/mixError
-	return factor{
-		canaryGood:  math.Log((1 - q.canary) / mixGood),
-		canaryError: math.Log(q.canary / mixError),
-		stableGood:  math.Log((1-tolerance)*stableGood + tolerance*stableError),
-		stableError: math.Log(stableError),
+// its mean is exactly one, whatever P_b and ρ are.
+func newFactor(ratios []float64, w, tolerance float64) factor {
+	f := factor{make([]float64, len(ratios)), make([]float64, len(ratios))}
+	failed := 1 / (w*ratios[len(ratios)-1] + (1 - w))
+	for y, r := range ratios {
+		mix := w*r + (1 - w)
+		f.canary[y] = math.Log(r / mix)
+		f.stable[y] = math.Log((1-tolerance)/mix + tolerance*failed)
 	}
+	return f
 }
 
 // of is the log of the product over a cohort's units. Counts suffice, since all
 // units of a cohort are judged under the same guess.
 func (f factor) of(c Cohort) float64 {
-	return float64(c.Canary.good())*f.canaryGood + float64(c.Canary.Errors())*f.canaryError +
-		float64(c.Stable.good())*f.stableGood + float64(c.Stable.Errors())*f.stableError
+	sum := 0.0
+	for y, n := range c.Canary.Units {
+		sum += float64(n) * f.canary[y]
+	}
+	for y, n := range c.Stable.Units {
+		sum += float64(n) * f.stable[y]
+	}
+	return sum
 }
 
-// odds multiplies the odds of a probability: ψq / (1 − q + ψq).
-func odds(q, psi float64) float64 { return psi * q / (1 - q + psi*q) }
+// mean is what a unit gains in the mean, when the versions' outcomes are
+// distributed like this.
+func (f factor) mean(w float64, canary, stable []float64) float64 {
+	sum := 0.0
+	for y := range f.canary {
+		sum += w*canary[y]*f.canary[y] + (1-w)*stable[y]*f.stable[y]
+	}
+	return sum
+}

@@ -26,12 +26,15 @@ type Config struct {
 	Alpha     float64 // bound on the probability of a false rollback, in (0, 1)
 	Tolerance float64 // ε: how much higher the error rate may be, as a difference, in [0, 1)
 	Steps     int     // of the release, the bake included, from 1
-	Prior     Counts  // of the stable version, before the release
+	// Prior is what the stable version did before the release. When it has
+	// LatencyClasses, latency is compared as well as errors; otherwise errors alone.
+	Prior Counts
 }
 
 // Test is the evidence about one release. It is not safe for concurrent use.
 type Test struct {
 	cfg      Config
+	classes  int
 	past     past // of the stable version: before the release, and scored in it
 	worse    process
 	notWorse process
@@ -57,35 +60,18 @@ func New(cfg Config) (*Test, error) {
 			return nil, errors.New("a prior count is negative")
 		}
 	}
+	classes := errorClasses
+	if len(cfg.Prior.Units) == LatencyClasses {
+		classes = LatencyClasses
+	}
 	return &Test{
-		cfg: cfg, past: scaled(cfg.Prior),
-		worse:    newProcess(worseAlternatives(), cfg.Steps),
+		cfg: cfg, classes: classes, past: scaled(cfg.Prior.fitted(classes)),
+		worse:    newProcess(worseAlternatives(classes), cfg.Steps),
 		notWorse: newProcess(notWorseAlternatives(), cfg.Steps),
-		canary:   Counts{Units: make([]int64, classes)},
-		stable:   Counts{Units: make([]int64, classes)},
+		canary:   Counts{Units: make([]int64, errorClasses)},
+		stable:   Counts{Units: make([]int64, errorClasses)},
 	}, nil
 }
-
-// classes is the least number of outcome classes: good, and error.
-const classes = 2
-
-// past is what is known of the stable version. It holds fractions of units, so
-// that scaling keeps even a small rate as it is.
-type past struct{ units, errors float64 }
-
-// scaled keeps the rate of a prior and at most priorMost of its units.
-func scaled(c Counts) past {
-	p := past{units: float64(c.Total()), errors: float64(c.Errors())}
-	if p.units > priorMost {
-		p.errors, p.units = p.errors*(priorMost/p.units), priorMost
-	}
-	return p
-}
-
-// rate guesses the stable version's error rate from its past alone, never from
-// the cohort that is to be scored (Krichevsky and Trofimov's estimator). It lies
-// strictly between 0 and 1.
-func (p past) rate() float64 { return within((p.errors + 0.5) / (p.units + 1)) }
 
 // Score takes the next cohort in the order of claims. A cohort whose weight does
 // not lie strictly between 0 and 1 compares nothing: it only adds to what is
@@ -94,14 +80,19 @@ func (p past) rate() float64 { return within((p.errors + 0.5) / (p.units + 1)) }
 func (t *Test) Score(c Cohort) {
 	c.Canary, c.Stable = c.Canary.counted(), c.Stable.counted()
 	c.Step = min(max(c.Step, 0), t.cfg.Steps-1)
+	fitted := c
+	fitted.Canary, fitted.Stable = c.Canary.fitted(t.classes), c.Stable.fitted(t.classes)
 	if c.Weight > 0 && c.Weight < 1 {
-		rate := t.past.rate()
-		t.worse.score(c, rate, t.cfg.Tolerance)
-		t.notWorse.score(c, rate, t.cfg.Tolerance)
-		t.worst = max(t.worst, t.worse.logE())
-		t.weight, t.step = c.Weight, c.Step
+		t.compare(fitted)
 	}
-	t.past.units += float64(c.Stable.Total())
-	t.past.errors += float64(c.Stable.Errors())
+	t.past.add(fitted.Stable)
 	t.canary, t.stable = t.canary.add(c.Canary), t.stable.add(c.Stable)
+}
+
+func (t *Test) compare(c Cohort) {
+	t.worse.score(c, guessing(t.past.shares(), t.cfg.Tolerance), t.cfg.Tolerance)
+	t.worst = max(t.worst, t.worse.logE())
+	t.weight, t.step = c.Weight, c.Step
+	c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
+	t.notWorse.score(c, guessing(t.past.collapsed().shares(), t.cfg.Tolerance), t.cfg.Tolerance)
 }

@@ -69,32 +69,32 @@ const presumed = 0.05
 const farthest = 1_000_000_000
 
 // needs estimates how many units are missing until each of the two proofs, at
-// the rates seen so far.
+// the shares seen so far.
 func (t *Test) needs() (worse, notWorse int64) {
-	stable := t.past.rate()
-	canary := stable
-	if n := t.canary.Total(); n > 0 {
-		canary = past{units: float64(n), errors: float64(t.canary.Errors())}.rate()
-	}
 	weight := t.weight
 	if weight == 0 {
 		weight = presumed
 	}
-	gain := func(a alternative) float64 {
-		f := a.factor(stable, weight, t.cfg.Tolerance)
-		return weight*((1-canary)*f.canaryGood+canary*f.canaryError) +
-			(1-weight)*((1-stable)*f.stableGood+stable*f.stableError)
+	canary := t.past
+	if t.canary.Total() > 0 {
+		canary = make(past, t.classes)
+		canary.add(t.canary.fitted(t.classes))
 	}
-	return t.worse.outlook(t.step, -math.Log(t.cfg.Alpha), gain),
-		t.notWorse.outlook(t.step, -math.Log(NotWorseLevel), gain)
+	outlook := func(p *process, stable, canary []float64, level float64) int64 {
+		g := guessing(stable, t.cfg.Tolerance)
+		return p.outlook(t.step, -math.Log(level), func(a alternative) float64 {
+			return newFactor(a.ratios(g), weight, t.cfg.Tolerance).mean(weight, canary, stable)
+		})
+	}
+	return outlook(&t.worse, t.past.shares(), canary.shares(), t.cfg.Alpha),
+		outlook(&t.notWorse, t.past.collapsed().shares(), canary.collapsed().shares(), NotWorseLevel)
 }
 
-// outlook is (ln 1/level + ln M − ln E_j)/KL_j of the component j that gets there
-// first, among those that have started: alone it lifts the mixture of M
-// components over the bound. KL_j is its mean gain for one unit.
+// outlook is (ln 1/level − ln π_j − ln E_j)/KL_j of the component j that gets
+// there first, among those that have started: alone it lifts the mixture, in
+// which its weight is π_j, over the bound. KL_j is its mean gain for one unit.
 func (p *process) outlook(step int, bound float64, gain func(alternative) float64) int64 {
 	fewest := float64(farthest)
-	bound += math.Log(float64(len(p.logs)))
 	for i, a := range p.alternatives {
 		kl := gain(a)
 		if kl <= 0 {
@@ -102,7 +102,7 @@ func (p *process) outlook(step int, bound float64, gain func(alternative) float6
 		}
 		// An empty range is impossible: step 0 has always started.
 		most := slices.Max(p.logs[i*p.steps : i*p.steps+step+1])
-		fewest = min(fewest, math.Ceil((bound-most)/kl))
+		fewest = min(fewest, math.Ceil((bound-math.Log(p.prior(i*p.steps))-most)/kl))
 	}
 	return max(int64(fewest), 1)
 }

@@ -1,0 +1,131 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+)
+
+// alternative says how the canary differs from the stable version: what its
+// share of each outcome class is multiplied by.
+type alternative struct {
+	name   string
+	weight float64 // of all its components together in the mixture
+	// ratios guesses ρ(y) = q_c(y)/q̃_b(y). For the alternatives of one process it
+	// is monotone in y, whatever is guessed; DESIGN.md says why that is needed.
+	ratios func(g guess) []float64
+}
+
+// guess is what is believed of the stable version before the units are seen: the
+// shares of the outcome classes, and what they are when the tolerated share of
+// units fails besides.
+type guess struct{ raw, shifted []float64 }
+
+// guessing makes the guess out of the shares of a past.
+func guessing(raw []float64, tolerance float64) guess {
+	last := len(raw) - 1
+	failed := shift(raw[last], tolerance)
+	g := guess{raw: raw, shifted: make([]float64, len(raw))}
+	for y := range raw[:last] {
+		g.shifted[y] = raw[y] / (1 - raw[last]) * (1 - failed)
+	}
+	g.shifted[last] = failed
+	return g
+}
+
+// multiplied scales the shares by factors so that they are shares again, and
+// returns what each was multiplied by.
+func (g guess) multiplied(by func(y int) float64) []float64 {
+	ratios := make([]float64, len(g.shifted))
+	sum := 0.0
+	for y, q := range g.shifted {
+		ratios[y] = by(y)
+		sum += q * ratios[y]
+	}
+	for y := range ratios {
+		ratios[y] /= sum
+	}
+	return ratios
+}
+
+// odds multiplies the odds of an error by psi.
+func odds(name string, weight, psi float64) alternative {
+	return alternative{name, weight, func(g guess) []float64 {
+		last := len(g.shifted) - 1
+		return g.multiplied(func(y int) float64 {
+			if y == last {
+				return psi
+			}
+			return 1
+		})
+	}}
+}
+
+// slower moves all of the distribution towards the slow classes and the error:
+// each class by e^λs, s being its mid-rank among the stable version's outcomes.
+func slower(weight, lambda float64) alternative {
+	return alternative{fmt.Sprintf("slower throughout (λ=%v)", lambda), weight, func(g guess) []float64 {
+		below := 0.0
+		ranks := make([]float64, len(g.shifted))
+		for y, q := range g.shifted {
+			ranks[y] = below + q/2
+			below += q
+		}
+		return g.multiplied(func(y int) float64 { return math.Exp(lambda * ranks[y]) })
+	}}
+}
+
+// tail multiplies what is at least as slow as a class.
+func tail(name string, weight float64, from int, times float64) alternative {
+	return alternative{fmt.Sprintf("%s ×%v", name, times), weight, func(g guess) []float64 {
+		return g.multiplied(func(y int) float64 {
+			if y >= from {
+				return times
+			}
+			return 1
+		})
+	}}
+}
+
+// worseAlternatives are the ways of being worse. With latency classes half of
+// the weight is theirs.
+func worseAlternatives(classes int) []alternative {
+	share := 1.0
+	if classes == LatencyClasses {
+		share = 0.5
+	}
+	var all []alternative
+	psis := []float64{1.5, 2, 3, 5, 10, 30, 100}
+	for _, psi := range psis {
+		all = append(all, odds(fmt.Sprintf("errors ×%v", psi), share/float64(len(psis)), psi))
+	}
+	if classes != LatencyClasses {
+		return all
+	}
+	const latency = 15 // the number of alternatives that follow
+	for _, lambda := range []float64{0.5, 1, 2} {
+		all = append(all, slower(share/latency, lambda))
+	}
+	for _, t := range []struct {
+		name string
+		from int
+	}{{"beyond p95", 4}, {"beyond p99", 5}, {"beyond p99.8", 6}} {
+		for _, times := range []float64{1.5, 2, 4, 16} {
+			all = append(all, tail(t.name, share/latency, t.from, times))
+		}
+	}
+	return all
+}
+
+// notWorseAlternatives are a canary without any difference, and better ones.
+// They are about errors alone: of two classes.
+func notWorseAlternatives() []alternative {
+	const weight = 1.0 / 4
+	return []alternative{
+		{"no difference", weight, func(g guess) []float64 {
+			return []float64{g.raw[0] / g.shifted[0], g.raw[1] / g.shifted[1]}
+		}},
+		odds("errors ×1/2", weight, 1.0/2),
+		odds("errors ×1/5", weight, 1.0/5),
+		odds("errors ×1/20", weight, 1.0/20),
+	}
+}

@@ -1,0 +1,168 @@
+package analysis_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/davit-dev/davit/internal/release/analysis"
+)
+
+// distribution draws shares of the outcome classes, some of them tiny or nothing.
+func distribution(rng *rand.Rand) []float64 {
+	shares := make([]float64, analysis.LatencyClasses)
+	sum := 0.0
+	for y := range shares {
+		if rng.IntN(6) > 0 {
+			shares[y] = math.Pow(rng.Float64(), 1+6*rng.Float64())
+		}
+		sum += shares[y]
+	}
+	if sum == 0 {
+		shares[0], sum = 1, 1
+	}
+	for y := range shares {
+		shares[y] /= sum
+	}
+	return shares
+}
+
+// tolerated is the stable version of whose units a share ε fails besides.
+func tolerated(shares []float64, eps float64) []float64 {
+	out := make([]float64, len(shares))
+	for y, p := range shares {
+		out[y] = (1 - eps) * p
+	}
+	out[len(out)-1] += eps
+	return out
+}
+
+// better moves some of the mass of each class to classes below it.
+func better(rng *rand.Rand, shares []float64) []float64 {
+	out := make([]float64, len(shares))
+	for y, p := range shares {
+		keep := rng.Float64()
+		out[y] += keep * p
+		out[rng.IntN(y+1)] += (1 - keep) * p
+	}
+	return out
+}
+
+func classMean(f analysis.ClassFactor, w float64, stable, canary []float64) float64 {
+	sum := 0.0
+	for y := range stable {
+		sum += w*canary[y]*f.Canary[y] + (1-w)*stable[y]*f.Stable[y]
+	}
+	return sum
+}
+
+// TestTheLawOfLatency is TestTheLaw with classes of latency: at the boundary the
+// mean is one in every component, whatever was guessed, and a canary that is
+// stochastically better earns nothing.
+func TestTheLawOfLatency(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 1))
+	for range 5_000 {
+		stable, w, eps := distribution(rng), 0.001+0.998*rng.Float64(), 0.3*rng.Float64()*float64(rng.IntN(2))
+		seen := analysis.Counts{Units: make([]int64, analysis.LatencyClasses)}
+		for y := range seen.Units {
+			seen.Units[y] = int64(math.Pow(10, 6*rng.Float64())) - 1
+		}
+		limit := tolerated(stable, eps)
+		for _, f := range analysis.NextClassFactors(t, seen, w, eps) {
+			if m := classMean(f, w, stable, limit); math.Abs(m-1) > slack {
+				t.Fatalf("%s: the mean is 1%+.3g at the boundary, w %v, ε %v, %v", f.Name, m-1, w, eps, stable)
+			}
+			if m := classMean(f, w, stable, better(rng, limit)); m > 1+slack {
+				t.Fatalf("%s: the mean of a better canary is 1%+.3g, w %v, ε %v, %v", f.Name, m-1, w, eps, stable)
+			}
+		}
+	}
+}
+
+// classesOf are units drawn from latencies that are log-normal around a median of
+// one, cut at the quantiles of that distribution; slower multiplies the canary's.
+func drawLatency(rng *rand.Rand, step, units int, slower float64) analysis.Cohort {
+	c := analysis.Cohort{Step: step, Weight: steps[step]}
+	c.Canary.Units, c.Stable.Units = make([]int64, analysis.LatencyClasses), make([]int64, analysis.LatencyClasses)
+	for range units {
+		latency := rng.NormFloat64() * 0.5
+		if rng.Float64() < c.Weight {
+			c.Canary.Units[latencyClass(latency+math.Log(slower))]++
+		} else {
+			c.Stable.Units[latencyClass(latency)]++
+		}
+	}
+	return c
+}
+
+// latencyClass cuts at the quantiles of a normal distribution with deviation 0.5.
+func latencyClass(logLatency float64) int {
+	share := 0.5 * math.Erfc(-logLatency/0.5/math.Sqrt2)
+	class := 0
+	for _, q := range analysis.Quantiles() {
+		if share >= q {
+			class++
+		}
+	}
+	return class
+}
+
+func latencyPrior() analysis.Counts {
+	units := make([]int64, analysis.LatencyClasses)
+	before := 0.0
+	for y, q := range append(analysis.Quantiles(), 1) {
+		units[y] = int64(math.Round(10_000 * (q - before)))
+		before = q
+	}
+	return analysis.Counts{Units: units}
+}
+
+// TestASlowCanaryIsFound, and one that is as fast as the stable version is not.
+func TestASlowCanaryIsFound(t *testing.T) {
+	t.Parallel()
+	const cohorts, units, runs = 400, 50, 40
+	worse := func(seed uint64, slower float64) (found int, mover string) {
+		rng := rand.New(rand.NewPCG(seed, 22))
+		for range runs {
+			test := newTest(t, analysis.Config{Tolerance: tolerance, Prior: latencyPrior()})
+			for i := range cohorts {
+				test.Score(drawLatency(rng, min(i/80, 3), units, slower))
+			}
+			if v := test.Verdict(); v.Kind == analysis.Worse {
+				found, mover = found+1, v.Mover
+			}
+		}
+		return found, mover
+	}
+	if found, mover := worse(1, 1.3); found < runs*9/10 || mover == "" {
+		t.Errorf("a canary that is slower by 30 %% was found in %d of %d, by %q", found, runs, mover)
+	}
+	found, mover := worse(2, 1)
+	t.Logf("the same version: %d of %d, %s", found, runs, mover)
+	atMost(t, found, runs, alpha)
+}
+
+// TestErrorsCountTheSameWithLatency: the evidence of errors costs no more than
+// the half of the weight that latency has.
+func TestErrorsCountTheSameWithLatency(t *testing.T) {
+	with := newTest(t, analysis.Config{Tolerance: tolerance, Prior: latencyPrior()})
+	without := newTest(t, analysis.Config{Tolerance: tolerance, Prior: counts(10_000, 0)})
+	bad := analysis.Counts{Units: []int64{3, 1, 1, 0, 0, 0, 0, 5}}
+	good := analysis.Counts{Units: []int64{25, 12, 8, 3, 2, 0, 0, 0}}
+	with.Score(analysis.Cohort{Weight: 0.2, Canary: bad, Stable: good})
+	without.Score(analysis.Cohort{Weight: 0.2, Canary: counts(5, 5), Stable: counts(50, 0)})
+	if a, b := with.Verdict(), without.Verdict(); a.LogE < b.LogE-math.Log(2)-1e-9 || a.MirrorE != b.MirrorE {
+		t.Errorf("log E is %v with latency and %v without, E' is %v and %v", a.LogE, b.LogE, a.MirrorE, b.MirrorE)
+	}
+}
+
+// TestClassesThatDoNotFit: counts that know errors alone compare no latencies.
+func TestClassesThatDoNotFit(t *testing.T) {
+	test := newTest(t, analysis.Config{Tolerance: tolerance, Prior: latencyPrior()})
+	for range 50 {
+		test.Score(analysis.Cohort{Weight: 0.5, Canary: counts(20, 0), Stable: counts(20, 0)})
+	}
+	if v := test.Verdict(); v.E > 2 || v.Canary.Total() != 1000 {
+		t.Errorf("got %+v", v)
+	}
+}
