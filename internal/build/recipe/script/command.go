@@ -31,6 +31,8 @@ func commands() map[string]plan {
 		"head": ends("head", firstLines), "tail": ends("tail", lastLines), "cut": filtering(cut), "tr": filtering(translate),
 		"grep": filtering(grep), "egrep": filtering(func(args []string) (filter, []string, error) { return grep(append([]string{"-E"}, args...)) }),
 		"awk": filtering(awk), "sort": filtering(sortLines), "wc": filtering(countLines), "nproc": nproc, "whoami": whoami, "id": id,
+		"du": looked("hsdackm"), "stat": looked("L"), "sleep": nothing, "dpkg": dpkg, "tee": tee,
+		"sh": shellLine(false), "ash": shellLine(false), "dash": shellLine(false), "bash": shellLine(true),
 		"adduser": adduser, "addgroup": addgroup, "useradd": useradd, "groupadd": groupadd,
 	}
 }
@@ -66,7 +68,7 @@ func unknown(name string) error {
 	case "upx", "strip":
 		e.Reason = name + " changes a program behind the linker"
 		e.Hint = `go build -ldflags="-s -w" leaves the symbols out, and images are compressed anyway`
-	case "sh", "bash", "ash", "eval", "source", ".", "exec":
+	case "eval", "source", ".", "exec":
 		e.Reason = name + " runs other lines or files"
 	default:
 		if strings.Contains(name, "/") {

@@ -74,6 +74,7 @@ type Shell struct {
 	tested   int // depth of conditions: a failure there ends nothing
 	commands int // that were run so far
 
+	nested    int               // depth of shells in shells
 	makes     int               // depth of makes
 	overrides map[string]string // variables on the command line of make
 }
@@ -99,23 +100,25 @@ func (s *Shell) files() Files {
 
 // Run runs a line, or the lines of a heredoc.
 func (s *Shell) Run(ctx context.Context, source string) error {
+	status, err := s.start(ctx, source)
+	if err == nil && status != 0 {
+		return &FailedError{Status: status, Said: s.said}
+	}
+	return err
+}
+
+// start is Run that returns the status of the line.
+func (s *Shell) start(ctx context.Context, source string) (int, error) {
 	variant := syntax.LangPOSIX
 	if s.Bash {
 		variant = syntax.LangBash
 	}
 	file, err := syntax.NewParser(syntax.Variant(variant)).Parse(strings.NewReader(source), "")
 	if err != nil {
-		return refuse("this is not a line of a POSIX shell: %v", err)
+		return 0, refuse("this is not a line of a POSIX shell: %v", err)
 	}
 	s.vars = map[string]string{}
-	status, err := s.list(ctx, file.Stmts)
-	if exit := (*exitError)(nil); errors.As(err, &exit) {
-		status, err = exit.status, nil
-	}
-	if err == nil && status != 0 {
-		return &FailedError{Status: status, Said: s.said}
-	}
-	return err
+	return exited(s.list(ctx, file.Stmts))
 }
 
 // printedBy runs a line and returns what it prints, whatever its status.
@@ -134,9 +137,6 @@ func (s *Shell) Exec(ctx context.Context, words []string) error {
 	s.vars = map[string]string{}
 	if len(words) == 0 || words[0] == "" {
 		return refuse("a command without a name")
-	}
-	if len(words) == 3 && (words[0] == "sh" || words[0] == "/bin/sh") && words[1] == "-c" {
-		return s.Run(ctx, words[2])
 	}
 	act, err := s.find(words)
 	if err != nil || act == nil || s.rehearsal() {

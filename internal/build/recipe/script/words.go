@@ -63,7 +63,7 @@ func (s *Shell) sane(word *syntax.Word) error {
 		}
 	}
 	again := *word // SplitBraces changes what it gets
-	if syntax.SplitBraces(&again) {
+	if !s.Bash && syntax.SplitBraces(&again) {
 		return refuse("braces with several words are not understood: a POSIX shell knows none")
 	}
 	return nil
