@@ -4,7 +4,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build test lint fmt fuzz golden e2e bench-build docs deps verify clean
+.PHONY: build test lint fmt fuzz golden e2e bench-build bench-check docs deps verify clean
 
 build: ## the one binary, into bin/
 	$(GO) build -trimpath -o bin/davit ./cmd/davit
@@ -38,6 +38,9 @@ e2e: ## the real binary against real servers and clients
 ROUNDS ?= 5
 bench-build: ## davit build beside go build and ko: a table of ratios; takes about 20 minutes
 	$(GO) run ./bench/build -rounds $(ROUNDS)
+
+bench-check: ## davit check beside hadolint's assertions, dockerfilelint and ShellCheck; writes docs/hadolint.md
+	$(GO) run ./bench/check -rounds $(ROUNDS) -page docs/hadolint.md
 
 deps: ## the list of packages in the binary
 	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt

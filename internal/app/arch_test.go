@@ -46,8 +46,9 @@ var allowed = map[string][]string{
 	"internal/check/baseline":     {"internal/check/finding", "internal/check/project"},
 	"internal/check/hadolintfile": {"internal/check/finding", "internal/check/rule"},
 	"internal/check/render":       {"internal/check/finding", "internal/check/project", "internal/check/rule"},
+	"internal/check/agree":        {"internal/check/finding", "internal/check/hadolintfile", "internal/check/project", "internal/check/rule"},
 	"internal/check/checktest": {
-		"internal/check/finding", "internal/check/fix", "internal/check/project", "internal/check/render", "internal/check/rule",
+		"internal/check/agree", "internal/check/finding", "internal/check/fix", "internal/check/project", "internal/check/render", "internal/check/rule",
 	},
 	"internal/check": {
 		"internal/check/finding", "internal/check/fix", "internal/check/project", "internal/check/rule",
@@ -84,6 +85,7 @@ var allowed = map[string][]string{
 		"internal/x/atomicfile",
 	},
 	"internal/workshop/proof":   {"internal/build", "internal/build/explain", "internal/workshop"},
+	"bench/check":               {"internal/check", "internal/check/agree", "internal/check/project"},
 	"bench/dockerfiles":         {"internal/build/recipe"},
 	"bench/build":               {"examples", "internal/build/base", "internal/build/layer", "internal/registry"},
 	"internal/registry":         {"internal/build", "internal/driver", "internal/x/atomicfile"},
