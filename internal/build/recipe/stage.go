@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,7 @@ func newStage(p *Plan, f *file, index int) *stage {
 		s.facts.NoModules = minor("go"+root.release) < firstModules
 	}
 	s.facts.Epoch = p.options.Args["SOURCE_DATE_EPOCH"]
+	s.facts.Hostname = cmp.Or(p.options.Args["BUILDKIT_SANDBOX_HOSTNAME"], "buildkitsandbox")
 	s.facts.Compiler = s.facts.Golang && b.system == script.Debian
 	return s
 }

@@ -2,6 +2,7 @@ package script
 
 import (
 	"context"
+	"strconv"
 	"strings"
 )
 
@@ -96,4 +97,36 @@ func shellLine(bash bool) plan {
 		}
 		return run, nil
 	}
+}
+
+func whoami(s *Shell, args []string) (action, error) {
+	if s.User.UID != 0 || len(args) > 0 {
+		return nil, refuse("whoami is understood for root")
+	}
+	s.print("root\n")
+	return nil, nil
+}
+
+// id prints one of the numbers of the user, or the name of root.
+func id(s *Shell, args []string) (action, error) {
+	switch strings.ReplaceAll(strings.Join(args, ""), "-", "") {
+	case "u":
+		s.print(strconv.Itoa(s.User.UID) + "\n")
+	case "g":
+		s.print(strconv.Itoa(s.User.GID) + "\n")
+	case "un", "nu":
+		return whoami(s, nil)
+	default:
+		return nil, refuse("id %s is not understood", strings.Join(args, " "))
+	}
+	return nil, nil
+}
+
+// hostname prints the name that BuildKit gives to the machine that RUN lines see.
+func hostname(s *Shell, args []string) (action, error) {
+	if len(args) > 1 || len(args) == 1 && args[0] != "-s" {
+		return nil, refuse("hostname %s is not understood", strings.Join(args, " "))
+	}
+	s.print(s.Stage.Hostname + "\n")
+	return nil, nil
 }

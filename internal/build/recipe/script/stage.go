@@ -32,6 +32,7 @@ type Stage struct {
 	Packages map[string]bool     // that were installed
 	Copied   map[int]bool        // steps that copied from the build context
 	GoEnv    map[string]string   // of go env -w
+	Hostname string              // of the machine that RUN lines see
 	Epoch    string              // what date says, in seconds since 1970; "" when it may say nothing
 }
 
