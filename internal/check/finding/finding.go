@@ -40,7 +40,7 @@ const (
 )
 
 // Never is a threshold that no finding reaches.
-const Never Severity = "never"
+const Never Severity = "none"
 
 // Severities returns them in order, the worst first.
 func Severities() []Severity { return []Severity{Error, Warning, Info, Style} }
