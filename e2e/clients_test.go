@@ -96,11 +96,7 @@ func TestClientsPush(t *testing.T) {
 		}
 	})
 	p.must(dir, "build", "--push=false", "--oci-layout", layout)
-	password, err := os.ReadFile(filepath.Join(p.data, "registry.password"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	credentials := "davit:" + strings.TrimSpace(string(password))
+	credentials := "davit:" + p.password()
 	target := p.status().Registry + "/pushed"
 
 	t.Run("skopeo", func(t *testing.T) {

@@ -182,6 +182,16 @@ func runCommand(t *testing.T, dir string, env []string, name string, args ...str
 	return result{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String()}
 }
 
+// password is what writing to the registry takes.
+func (p *platform) password() string {
+	p.t.Helper()
+	password, err := os.ReadFile(filepath.Join(p.data, "registry.password"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(password))
+}
+
 func (p *platform) status() status {
 	p.t.Helper()
 	var s status
