@@ -109,6 +109,7 @@ func TestMakeFiles(t *testing.T) {
 		"folder":    {"FROM golang:1.22 AS b\nCOPY . /s\nRUN make -C /s/tools -j4\nFROM scratch\nCOPY --from=b /s/out.txt /\n", "out.txt 644 0:0 undefined\\n\n"},
 		"file":      {"FROM golang:1.22 AS b\nWORKDIR /s\nCOPY tools/Makefile x.mk\nRUN cd /s && VERSION=e make -f x.mk\nFROM scratch\nCOPY --from=b /out.txt /\n", "out.txt 644 0:0 e environment\\n\n"},
 		"mount":     {"FROM golang:1.22 AS b\nWORKDIR /s/tools\nRUN --mount=type=bind,source=tools,target=/s/tools make\nFROM scratch\nCOPY --from=b /s/out.txt /\n", "out.txt 644 0:0 undefined\\n\n"},
+		"remake":    {"FROM golang:1.22 AS b\nWORKDIR /s\nCOPY . .\nRUN echo old > out.txt && make -B sub\nFROM scratch\nCOPY --from=b /s/out.txt /\n", "out.txt 644 0:0 dev command line\\n\n"},
 		"stage":     {"FROM alpine AS a\nCOPY . /x\nFROM golang:1.21-alpine AS b\nRUN apk add make\nCOPY --from=a /x/tools /s/\nWORKDIR /s\nRUN make\nFROM scratch\nCOPY --from=b /out.txt /\n", "out.txt 644 0:0 undefined\\n\n"},
 		"heredoc":   {"FROM golang:1.22 AS b\nWORKDIR /s\nCOPY <<EOF Makefile\na:\n\t@echo made > a\nEOF\nCOPY go.mod .\nRUN make\nFROM scratch\nCOPY --from=b /s/a /\n", "a 644 0:0 made\\n\n"},
 	} {

@@ -186,6 +186,9 @@ func (m *Make) prerequisites(ctx context.Context, at place, text string) (stated
 	if err != nil {
 		return rule, err
 	}
+	if m.twice && strings.Contains(text, "$") {
+		return rule, unsupported(at, "prerequisites that are expanded twice are not understood")
+	}
 	if strings.ContainsAny(text, ";:=()") {
 		return rule, unsupported(at, "a rule of this form is not understood")
 	}
@@ -260,6 +263,8 @@ func (m *Make) special(at place, name string, rule stated) error {
 		m.exportAll = true
 	case ".ONESHELL":
 		m.oneShell = true
+	case ".SECONDEXPANSION":
+		m.twice = true
 	case ".POSIX":
 		m.errexit = true
 	case ".SILENT", ".SUFFIXES", ".DELETE_ON_ERROR", ".NOTPARALLEL", ".PRECIOUS", ".INTERMEDIATE", ".SECONDARY", ".LOW_RESOLUTION_TIME", ".NOTINTERMEDIATE", ".WAIT":

@@ -73,6 +73,7 @@ type Make struct {
 	exportAll bool
 	oneShell  bool
 	errexit   bool // .POSIX
+	twice     bool // .SECONDEXPANSION
 	doubtful  error
 	spent     int // bytes that were expanded
 	nested    int

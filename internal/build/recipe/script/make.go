@@ -103,7 +103,8 @@ func jobs(args []string) []string {
 func (s *Shell) runMake(ctx context.Context, o makeOrder) (int, error) {
 	in := s.inner()
 	defer func() { s.back(in) }()
-	in.Dir, in.makes, in.overrides = s.abs(o.dir), s.makes+1, o.overrides
+	o.remake = o.remake || s.remake
+	in.Dir, in.makes, in.overrides, in.remake = s.abs(o.dir), s.makes+1, o.overrides, o.remake
 	if in.Env["MAKEFLAGS"] != "" || in.Env["MAKEFILES"] != "" {
 		return 0, refuse("make with MAKEFLAGS or MAKEFILES in the environment is not understood")
 	}

@@ -77,6 +77,7 @@ type Shell struct {
 	nested    int               // depth of shells in shells
 	makes     int               // depth of makes
 	overrides map[string]string // variables on the command line of make
+	remake    bool              // make was called with -B
 }
 
 // mostCommands bounds a line: loops multiply.
