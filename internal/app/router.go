@@ -77,8 +77,19 @@ func productionRoute(t release.Traffic, addresses map[string][]string) traffic.R
 		route.Canary = target(canary, addresses)
 		route.Weight = t.Routing.Weight
 		route.Lease = quantity.Duration(lease)
+		if t.Cuts != nil {
+			route.Cuts = &traffic.Cuts{Stable: durations(t.Cuts.Stable), Canary: durations(t.Cuts.Canary)}
+		}
 	}
 	return route
+}
+
+func durations(all []time.Duration) []quantity.Duration {
+	out := make([]quantity.Duration, len(all))
+	for i, d := range all {
+		out[i] = quantity.Duration(d)
+	}
+	return out
 }
 
 // nowhere is the address of a version whose instance is gone: it refuses
@@ -201,22 +212,15 @@ func (r *router) addresses(ctx context.Context) (map[string][]string, error) {
 }
 
 // Past implements release.Router.
-func (r *router) Past(ctx context.Context, app, id string) (analysis.Counts, error) {
-	status, err := r.edge.Status(ctx)
+func (r *router) Past(ctx context.Context, app, id string) (latencies []analysis.Bucket, failed int64, err error) {
+	past, err := r.edge.Past(ctx, app, id)
 	if err != nil {
-		return analysis.Counts{}, err
+		return nil, 0, err
 	}
-	for _, route := range status.Routes {
-		if route.App != app || route.Listener != traffic.Production {
-			continue
-		}
-		for _, v := range route.Versions {
-			if v.Label == id {
-				return analysis.Counts{Units: []int64{int64(v.Requests - v.Failed), int64(v.Failed)}}, nil
-			}
-		}
+	for _, b := range past.Latency {
+		latencies = append(latencies, analysis.Bucket{UpTo: b.UpTo.Std(), Count: int64(b.Count)})
 	}
-	return analysis.Counts{}, nil
+	return latencies, int64(past.Failed), nil
 }
 
 // Drained implements release.Router. What is still in flight at the limit is
@@ -230,7 +234,9 @@ func (r *router) Drained(ctx context.Context, app, id string, limit time.Duratio
 
 // cohort hands the edge's counts to the analysis.
 func cohort(c traffic.Cohort) release.Cohort {
-	return release.Cohort{Version: c.Route, Weight: c.Weight, Canary: counts(c.Canary), Stable: counts(c.Stable)}
+	return release.Cohort{
+		Version: c.Route, Tick: c.Tick, Weight: c.Weight, Canary: counts(c.Canary), Stable: counts(c.Stable),
+	}
 }
 
 func counts(c traffic.Counts) analysis.Counts {

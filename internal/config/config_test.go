@@ -120,13 +120,13 @@ check:
 
 func TestErrorsNameThePlace(t *testing.T) {
 	for text, want := range map[string]string{
-		"nam: x":                                `1:1: unknown key "nam": did you mean "name"?`,
-		"run:\n  prot: 1":                       `2:3: unknown key "prot" in run: did you mean "port"?`,
-		"run:\n  health:\n    retries: 1":       `3:5: unknown key "retries" in run.health (allowed: failures, interval, path, start, timeout)`,
-		"port: 8080":                            `1:1: unknown key "port": did you mean "run.port"?`,
-		"run:\n  replicas: 2":                   `2:3: run.replicas is not supported by this version`,
-		"targets: {here: {driver: process}}":    `1:1: targets is not supported by this version`,
-		"release:\n  tolerance: {latency: 10%}": `2:15: release.tolerance.latency is not supported by this version`,
+		"nam: x":                              `1:1: unknown key "nam": did you mean "name"?`,
+		"run:\n  prot: 1":                     `2:3: unknown key "prot" in run: did you mean "port"?`,
+		"run:\n  health:\n    retries: 1":     `3:5: unknown key "retries" in run.health (allowed: failures, interval, path, start, timeout)`,
+		"port: 8080":                          `1:1: unknown key "port": did you mean "run.port"?`,
+		"run:\n  replicas: 2":                 `2:3: run.replicas is not supported by this version`,
+		"targets: {here: {driver: process}}":  `1:1: targets is not supported by this version`,
+		"release:\n  tolerance: {delay: -1s}": `2:22: release.tolerance.delay: "-1s" is negative`,
 		"build: {prober: true}\nrun: {wait: [\"https://db:1\"]}": `2:14: run.wait[0]: the prober, which waits in an image, has no TLS; use tcp://HOST:PORT`,
 		"build: {cgo: true}":                `1:14: build.cgo: static has no C library; name a base that has one, such as gcr.io/distroless/base-debian12`,
 		"name: a\nrun: {}\nname: b":         `3:1: name is there twice, first in line 1`,

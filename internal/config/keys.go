@@ -81,7 +81,7 @@ func unsupported(path string) bool {
 	return slices.Contains([]string{
 		"run.secrets", "run.volumes", "run.replicas", "run.memory", "run.cpu",
 		"verify.openapi", "verify.vulnerabilities",
-		"release.tolerance.latency", "release.affinity",
+		"release.affinity",
 		"notify", "targets",
 	}, path)
 }

@@ -17,12 +17,15 @@ type Config struct {
 	Tolerance     Tolerance         `json:"tolerance" yaml:"tolerance"`                   // what is not worth a rollback
 	Undecided     Policy            `json:"undecided" yaml:"undecided"`                   // at the deadline without proof
 	Approval      Gate              `json:"approval,omitempty" yaml:"approval,omitempty"` // where a person is asked
+	Warmup        quantity.Duration `json:"warmup" yaml:"warmup"`                         // at the beginning, in which latency is not compared
 	Bake          quantity.Duration `json:"bake" yaml:"bake"`                             // time at 95 % before the old version stops
 }
 
 // Tolerance is how much worse a version may be without being rolled back.
 type Tolerance struct {
-	Errors quantity.Share `json:"errors" yaml:"errors"` // difference of error rates
+	Errors  quantity.Share    `json:"errors" yaml:"errors"`   // difference of error rates
+	Latency quantity.Share    `json:"latency" yaml:"latency"` // of the live version's latency
+	Delay   quantity.Duration `json:"delay" yaml:"delay"`     // more latency that is never worth a rollback
 }
 
 // Policy says what happens at the deadline when nothing was proved.
@@ -59,7 +62,8 @@ func DefaultConfig() Config {
 		Dwell:         quantity.Duration(time.Minute),
 		Deadline:      quantity.Duration(30 * time.Minute),
 		FalseRollback: 0.01,
-		Tolerance:     Tolerance{Errors: 0.01},
+		Tolerance:     Tolerance{Errors: 0.01, Latency: 0.10, Delay: quantity.Duration(5 * time.Millisecond)},
+		Warmup:        quantity.Duration(10 * time.Second),
 		Undecided:     Hold,
 		Bake:          quantity.Duration(5 * time.Minute),
 	}

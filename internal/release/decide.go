@@ -197,8 +197,8 @@ func (a *App) watch(r *Release, w World) *Event {
 // broken says why the new version has to go at once, "" when it need not.
 func (r *Release) broken(w World) string {
 	if v := r.Verdict; v != nil && v.Kind == analysis.Worse {
-		return fmt.Sprintf("worse than the live version: E = %.4g reached %.4g, canary %d of %d failed, live %d of %d",
-			v.E, v.Bound, v.Canary.Errors(), v.Canary.Total(), v.Stable.Errors(), v.Stable.Total())
+		return fmt.Sprintf("worse than the live version (%s): E = %.4g reached %.4g, canary %d of %d failed, live %d of %d",
+			v.Mover, v.E, v.Bound, v.Canary.Errors(), v.Canary.Total(), v.Stable.Errors(), v.Stable.Total())
 	}
 	if w.Instances == nil {
 		return ""

@@ -70,6 +70,22 @@ func TestBadCanaryIsRolledBackAndItsPlanBlocked(t *testing.T) {
 	})
 }
 
+// A canary that answers, but later than the stable version, is taken back; while
+// it warms up that is not held against it.
+func TestASlowCanaryIsRolledBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1"))
+		w.change(func() { w.slow["orders-2"] = true })
+		s := c.ship(t, plan("v2", func(p *release.Plan) { p.Release.Warmup = quantity.Duration(5 * time.Second) }))
+		if s.Outcome != release.RolledBack || !strings.Contains(s.Reason, "beyond p9") && !strings.Contains(s.Reason, "slower") {
+			t.Fatalf("got %s", dump(s))
+		}
+		if s.Elapsed < 5000 || s.Verdict.Canary.Errors() > 0 {
+			t.Errorf("after %d ms, with %+v", s.Elapsed, s.Verdict.Canary)
+		}
+	})
+}
+
 func TestRejectedPlanLeavesTheStableAloneAndMayComeAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))

@@ -95,6 +95,7 @@ type Result struct {
 	Canceled bool             `json:"canceled,omitempty"`
 	Report   *verify.Report   `json:"report,omitempty"` // Prove
 	Prior    *analysis.Counts `json:"prior,omitempty"`  // the first Route of a canary: the stable version's past
+	Cuts     []time.Duration  `json:"cuts,omitempty"`   // of its latencies, in nanoseconds; none when they are not compared
 }
 
 // Batch is what the edge scored since the last one, in the order of claims.
@@ -108,6 +109,7 @@ type Batch struct {
 // journal index of the Route action under which they were.
 type Cohort struct {
 	Version uint64          `json:"version"`
+	Tick    int64           `json:"tick"` // when they were claimed, in quarters of a second since the edge started
 	Weight  float64         `json:"weight"`
 	Canary  analysis.Counts `json:"canary"`
 	Stable  analysis.Counts `json:"stable"`

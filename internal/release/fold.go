@@ -3,6 +3,7 @@ package release
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/davit-dev/davit/internal/release/analysis"
 )
@@ -173,7 +174,7 @@ func (r *Release) enter(step int, version int64, e Event) error {
 		if err != nil {
 			return fmt.Errorf("journal entry %d: %w", e.Index, err)
 		}
-		r.test, r.begun = test, r.Elapsed
+		r.test, r.begun, r.cuts = test, r.Elapsed, e.Result.Cuts
 	}
 	r.Phase = PhaseCanary
 	if step == r.bakeStep() {
@@ -194,7 +195,9 @@ func (a *App) counted(r *Release, e Event) error {
 		if !known {
 			continue
 		}
-		r.test.Score(analysis.Cohort{Step: step - 1, Weight: c.Weight, Canary: c.Canary, Stable: c.Stable})
+		r.test.Score(analysis.Cohort{
+			Step: step - 1, Weight: c.Weight, Canary: c.Canary, Stable: c.Stable, ErrorsOnly: r.warming(e.Batch.Epoch, c),
+		})
 		units := c.Canary.Total()
 		r.total += units
 		if step == r.Step {
@@ -206,6 +209,18 @@ func (a *App) counted(r *Release, e Event) error {
 	r.trace(a.share(r.ID))
 	return nil
 }
+
+// warming says whether the canary still warmed up when a cohort was claimed. An
+// edge that was started again has cold connections, too.
+func (r *Release) warming(epoch string, c Cohort) bool {
+	if epoch != r.epoch {
+		r.epoch, r.firstTick = epoch, c.Tick
+	}
+	return time.Duration(c.Tick-r.firstTick)*claimTick < r.Plan.Release.Warmup.Std()
+}
+
+// claimTick is the unit of Cohort.Tick.
+const claimTick = 250 * time.Millisecond
 
 // approve lets the release pass what it waits for.
 func (r *Release) approve() {

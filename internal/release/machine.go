@@ -287,16 +287,22 @@ func (m *machine) prepareRoute(at int64, action Action) func(context.Context) Re
 	if r := m.app.Find(action.Routing.Stable); r != nil {
 		traffic.Hosts = r.Plan.Hosts
 	}
-	first := action.Routing.Canary != "" && m.app.Routing.Canary == ""
-	return func(ctx context.Context) Result {
-		var prior *analysis.Counts
-		if first {
-			if past, err := m.deps.Router.Past(ctx, traffic.App, action.Routing.Stable); err == nil {
-				prior = &past
-			}
+	canary := m.app.Find(action.Routing.Canary)
+	if canary == nil || m.app.Routing.Canary != "" {
+		if canary != nil {
+			traffic.Cuts = canary.cutsAt(canary.cuts)
 		}
+		return func(ctx context.Context) Result { return failed(m.deps.Router.Set(ctx, traffic)) }
+	}
+	return func(ctx context.Context) Result {
+		latencies, errors, err := m.deps.Router.Past(ctx, traffic.App, action.Routing.Stable)
+		if err != nil {
+			return failed(m.deps.Router.Set(ctx, traffic)) // a release goes on without a past
+		}
+		cuts, prior := analysis.Cut(latencies, errors)
+		traffic.Cuts = canary.cutsAt(cuts)
 		result := failed(m.deps.Router.Set(ctx, traffic))
-		result.Prior = prior
+		result.Prior, result.Cuts = &prior, cuts
 		return result
 	}
 }

@@ -109,7 +109,7 @@ func (s *simulated) pass(recorder *traffic.Recorder, end, late bool) {
 		s.unit = recorder.Claim(s.key, s.canary)
 	}
 	if end {
-		s.unit.Score(s.outcome)
+		s.unit.Score(s.outcome, 0)
 	}
 }
 

@@ -82,6 +82,10 @@ type Release struct {
 
 	steps map[int64]int // routing version → step
 	test  *analysis.Test
+
+	cuts      []time.Duration // of the stable version's latencies; none when they are not compared
+	epoch     string          // of the edge, at the last cohort
+	firstTick int64           // of the first cohort in it
 }
 
 // Point is the evidence at one moment of a release.

@@ -34,8 +34,9 @@ type Router interface {
 	// Cohorts returns what was scored after the cursor, and renews the lease.
 	// Lapsed says that the edge took the canary's weight back by itself.
 	Cohorts(ctx context.Context, app string, after Cursor) (batch Batch, lapsed bool, err error)
-	// Past returns how the release did since it has traffic.
-	Past(ctx context.Context, app, release string) (analysis.Counts, error)
+	// Past returns how the release did since it has traffic: the latencies of its
+	// requests, and how many failed.
+	Past(ctx context.Context, app, release string) (latencies []analysis.Bucket, failed int64, err error)
 	// Drained waits until the release has no request in flight, at most for limit.
 	Drained(ctx context.Context, app, release string, limit time.Duration) error
 }
@@ -57,6 +58,20 @@ type Traffic struct {
 	Hosts   []string
 	Version uint64 // journal index of the action
 	Routing Routing
+	Cuts    *Cuts // how latencies are told apart while there is a canary; nil: they are not
+}
+
+// Cuts are where the latencies of the two versions are cut into classes.
+type Cuts struct{ Stable, Canary []time.Duration }
+
+// cutsAt returns those of a release whose stable version is cut there.
+func (r *Release) cutsAt(stable []time.Duration) *Cuts {
+	if len(stable) == 0 {
+		return nil
+	}
+	t := r.Plan.Release.Tolerance
+	tolerance := analysis.LatencyTolerance{Share: t.Latency.Float(), Least: t.Delay.Std()}
+	return &Cuts{Stable: stable, Canary: tolerance.Tolerated(stable)}
 }
 
 // traffic returns what the edge shall do for the app. Hosts are those of the
@@ -65,6 +80,9 @@ func (a *App) traffic() Traffic {
 	t := Traffic{App: a.Name, Version: uint64(a.Version), Routing: a.Routing}
 	if r := a.Find(a.Routing.Stable); r != nil {
 		t.Hosts = r.Plan.Hosts
+	}
+	if r := a.Find(a.Routing.Canary); r != nil {
+		t.Cuts = r.cutsAt(r.cuts)
 	}
 	return t
 }

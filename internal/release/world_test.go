@@ -40,6 +40,7 @@ type world struct {
 
 	rate     float64            // requests a second
 	errors   map[string]float64 // share that fails, by release
+	slow     map[string]bool    // releases that are slower than the stable version's cuts
 	scoredAt time.Time
 	seq      uint64
 	rng      *rand.Rand
@@ -47,6 +48,8 @@ type world struct {
 	failProof map[string]bool // image digest → staging finds it bad
 	failStart map[string]bool // release → does not start
 	proving   chan struct{}   // when set, Prove blocks until it is closed or canceled
+
+	began time.Time // of the edge
 
 	boundary int // counts every touch of the world
 	killAt   int // boundary at which control dies, 0 for never
@@ -57,8 +60,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
 		t: t, plans: map[string]release.Plan{}, running: map[string]bool{}, restarts: map[string]int{}, table: map[string]release.Traffic{},
-		lapsed: map[string]uint64{}, maxSplit: map[string]float64{}, rate: 50, errors: map[string]float64{},
-		failProof: map[string]bool{}, failStart: map[string]bool{}, rng: rand.New(rand.NewPCG(1, 2)),
+		lapsed: map[string]uint64{}, maxSplit: map[string]float64{}, rate: 50, errors: map[string]float64{}, slow: map[string]bool{},
+		failProof: map[string]bool{}, failStart: map[string]bool{}, rng: rand.New(rand.NewPCG(1, 2)), began: time.Now(),
 	}
 }
 
@@ -209,9 +212,13 @@ func (w *world) Cohorts(_ context.Context, app string, after release.Cursor) (re
 // served draws what the edge has scored since the last time.
 func (w *world) served(t release.Traffic) release.Cohort {
 	n := int(w.rate * time.Since(w.scoredAt).Seconds())
+	classes := 2
+	if t.Cuts != nil {
+		classes += len(t.Cuts.Canary)
+	}
 	c := release.Cohort{
-		Version: t.Version, Weight: t.Routing.Weight,
-		Canary: analysis.Counts{Units: []int64{0, 0}}, Stable: analysis.Counts{Units: []int64{0, 0}},
+		Version: t.Version, Weight: t.Routing.Weight, Tick: time.Since(w.began).Milliseconds() / 250,
+		Canary: analysis.Counts{Units: make([]int64, classes)}, Stable: analysis.Counts{Units: make([]int64, classes)},
 	}
 	if n == 0 {
 		return c
@@ -222,17 +229,22 @@ func (w *world) served(t release.Traffic) release.Cohort {
 		if w.rng.Float64() < t.Routing.Weight {
 			id, units = t.Routing.Canary, c.Canary.Units
 		}
-		if w.rng.Float64() < w.errors[id] {
-			units[1]++
-		} else {
+		switch {
+		case w.rng.Float64() < w.errors[id]:
+			units[classes-1]++
+		case w.slow[id]:
+			units[classes-2]++
+		default:
 			units[0]++
 		}
 	}
 	return c
 }
 
-func (w *world) Past(context.Context, string, string) (analysis.Counts, error) {
-	return analysis.Counts{Units: []int64{1000, 5}}, nil
+func (w *world) Past(context.Context, string, string) ([]analysis.Bucket, int64, error) {
+	return []analysis.Bucket{
+		{UpTo: 20 * time.Millisecond, Count: 900}, {UpTo: 40 * time.Millisecond, Count: 95}, {UpTo: time.Second, Count: 5},
+	}, 5, nil
 }
 
 func (w *world) Drained(context.Context, string, string, time.Duration) error { return nil }

@@ -47,6 +47,18 @@ func (g guess) multiplied(by func(y int) float64) []float64 {
 	return ratios
 }
 
+// told returns the ratios of an alternative for outcomes of which so many classes
+// are told apart: all, or good and failed alone.
+func (g guess) told(a alternative, classes int) []float64 {
+	ratios := a.ratios(g)
+	if classes == len(ratios) {
+		return ratios
+	}
+	last := len(ratios) - 1
+	failed := g.shifted[last]
+	return []float64{(1 - ratios[last]*failed) / (1 - failed), ratios[last]}
+}
+
 // odds multiplies the odds of an error by psi.
 func odds(name string, weight, psi float64) alternative {
 	return alternative{name, weight, func(g guess) []float64 {

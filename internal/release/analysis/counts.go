@@ -31,16 +31,13 @@ func (c Counts) collapsed() Counts {
 	return Counts{Units: []int64{c.Total() - c.Errors(), c.Errors()}}
 }
 
-// fitted returns the counts in as many classes as a test has. Where they have
-// others, only good and failed can be told apart: the good ones are in the first
-// class then, for both versions alike.
+// fitted returns the counts in the classes that a test has, or good and failed
+// alone where they have others.
 func (c Counts) fitted(classes int) Counts {
 	if len(c.Units) == classes {
 		return c
 	}
-	units := make([]int64, classes)
-	units[0], units[classes-1] = c.collapsed().Units[0], c.Errors()
-	return Counts{Units: units}
+	return c.collapsed()
 }
 
 // counted returns a copy in which negative counts are zero.
@@ -81,4 +78,7 @@ type Cohort struct {
 	Weight float64 // probability with which a unit went to the canary; see Score
 	Canary Counts
 	Stable Counts
+	// ErrorsOnly says that latencies are not to be compared, as of a canary that
+	// still warms up. What decides it must not depend on the units.
+	ErrorsOnly bool
 }

@@ -35,6 +35,9 @@ func NextFactors(tb testing.TB, seen Counts, w, tolerance float64) (worse, notWo
 	return next(t.worse.alternatives), next(t.notWorse.alternatives)
 }
 
+// Quantiles are where latencies are cut.
+func Quantiles() []float64 { return quantiles() }
+
 // ClassFactor is one component's factors for one unit by class, out of log space.
 type ClassFactor struct {
 	Name           string

@@ -3,7 +3,9 @@ package analysis_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/davit-dev/davit/internal/release/analysis"
 )
@@ -164,5 +166,49 @@ func TestClassesThatDoNotFit(t *testing.T) {
 	}
 	if v := test.Verdict(); v.E > 2 || v.Canary.Total() != 1000 {
 		t.Errorf("got %+v", v)
+	}
+}
+
+func TestCut(t *testing.T) {
+	const ms = time.Millisecond
+	var even []analysis.Bucket
+	for i := range 1000 {
+		even = append(even, analysis.Bucket{UpTo: time.Duration(i+1) * ms, Count: 1})
+	}
+	cuts, past := analysis.Cut(even, 7)
+	if want := []time.Duration{500 * ms, 750 * ms, 900 * ms, 950 * ms, 990 * ms, 998 * ms}; !slices.Equal(cuts, want) {
+		t.Errorf("cuts %v, want %v", cuts, want)
+	}
+	if want := []int64{500, 250, 150, 50, 40, 8, 2, 7}; !slices.Equal(past.Units, want) {
+		t.Errorf("past %v, want %v", past.Units, want)
+	}
+	cuts, past = analysis.Cut([]analysis.Bucket{{UpTo: ms, Count: 300}}, 0)
+	if !slices.Equal(cuts, []time.Duration{ms, ms, ms, ms, ms, ms}) || past.Units[0] != 300 || past.Total() != 300 {
+		t.Errorf("of one latency: %v, %v", cuts, past)
+	}
+	cuts, past = analysis.Cut(even[:150], 3)
+	if cuts != nil || !slices.Equal(past.Units, []int64{150, 3}) {
+		t.Errorf("of too few: %v, %v", cuts, past)
+	}
+	least := analysis.LatencyTolerance{Share: 0.1, Least: 5 * ms}
+	if got := least.Tolerated([]time.Duration{ms, 50 * ms, time.Second}); !slices.Equal(got, []time.Duration{6 * ms, 55 * ms, 1100 * ms}) {
+		t.Errorf("tolerated %v", got)
+	}
+}
+
+// TestErrorsOnly: latencies of a canary that warms up say nothing, its errors do,
+// and the stable version's latencies still count for its past.
+func TestErrorsOnly(t *testing.T) {
+	slow := analysis.Counts{Units: []int64{0, 0, 0, 0, 0, 50, 50, 0}}
+	fast := analysis.Counts{Units: []int64{50, 25, 15, 5, 4, 1, 0, 0}}
+	test := newTest(t, analysis.Config{Tolerance: tolerance, Prior: latencyPrior()})
+	test.Score(analysis.Cohort{Weight: 0.5, Canary: slow, Stable: fast, ErrorsOnly: true})
+	if v := test.Verdict(); v.E > 1+slack {
+		t.Errorf("slow while it warmed up: E is %v", v.E)
+	}
+	failing := analysis.Counts{Units: []int64{0, 0, 0, 0, 0, 0, 0, 100}}
+	test.Score(analysis.Cohort{Weight: 0.5, Canary: failing, Stable: fast, ErrorsOnly: true})
+	if v := test.Verdict(); v.Kind != analysis.Worse || v.Canary.Units[5] != 50 {
+		t.Errorf("failing while it warmed up: %+v", v)
 	}
 }

@@ -5,22 +5,32 @@ package analysis
 type past []float64
 
 // scaled keeps the shares of a prior and at most priorMost of its units.
-func scaled(c Counts) past {
-	p := make(past, len(c.Units))
-	total, scale := float64(c.Total()), 1.0
-	if total > priorMost {
-		scale = priorMost / total
-	}
-	for y, n := range c.Units {
-		p[y] = float64(n) * scale
+func scaled(c Counts, classes int) past {
+	p := make(past, classes)
+	p.add(c)
+	if total := float64(c.Total()); total > priorMost {
+		for y := range p {
+			p[y] *= priorMost / total
+		}
 	}
 	return p
 }
 
+// add adds units. Where they are in other classes than the past, those that did
+// not fail are spread as the past is.
 func (p past) add(c Counts) {
-	for y, n := range c.Units {
-		p[y] += float64(n)
+	if len(c.Units) == len(p) {
+		for y, n := range c.Units {
+			p[y] += float64(n)
+		}
+		return
 	}
+	last := len(p) - 1
+	shares := p.shares()
+	for y := range p[:last] {
+		p[y] += float64(c.Total()-c.Errors()) * shares[y] / (1 - shares[last])
+	}
+	p[last] += float64(c.Errors())
 }
 
 // shares guesses the shares of the outcome classes from the past alone, never

@@ -65,7 +65,7 @@ func New(cfg Config) (*Test, error) {
 		classes = LatencyClasses
 	}
 	return &Test{
-		cfg: cfg, classes: classes, past: scaled(cfg.Prior.fitted(classes)),
+		cfg: cfg, classes: classes, past: scaled(cfg.Prior, classes),
 		worse:    newProcess(worseAlternatives(classes), cfg.Steps),
 		notWorse: newProcess(notWorseAlternatives(), cfg.Steps),
 		canary:   Counts{Units: make([]int64, errorClasses)},
@@ -80,16 +80,18 @@ func New(cfg Config) (*Test, error) {
 func (t *Test) Score(c Cohort) {
 	c.Canary, c.Stable = c.Canary.counted(), c.Stable.counted()
 	c.Step = min(max(c.Step, 0), t.cfg.Steps-1)
-	fitted := c
-	fitted.Canary, fitted.Stable = c.Canary.fitted(t.classes), c.Stable.fitted(t.classes)
 	if c.Weight > 0 && c.Weight < 1 {
-		t.compare(fitted)
+		t.compare(c)
 	}
-	t.past.add(fitted.Stable)
+	t.past.add(c.Stable)
 	t.canary, t.stable = t.canary.add(c.Canary), t.stable.add(c.Stable)
 }
 
 func (t *Test) compare(c Cohort) {
+	c.Canary, c.Stable = c.Canary.fitted(t.classes), c.Stable.fitted(t.classes)
+	if c.ErrorsOnly || len(c.Canary.Units) != len(c.Stable.Units) {
+		c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
+	}
 	t.worse.score(c, guessing(t.past.shares(), t.cfg.Tolerance), t.cfg.Tolerance)
 	t.worst = max(t.worst, t.worse.logE())
 	t.weight, t.step = c.Weight, c.Step

@@ -78,7 +78,7 @@ func (t *Test) needs() (worse, notWorse int64) {
 	canary := t.past
 	if t.canary.Total() > 0 {
 		canary = make(past, t.classes)
-		canary.add(t.canary.fitted(t.classes))
+		canary.add(t.canary)
 	}
 	outlook := func(p *process, stable, canary []float64, level float64) int64 {
 		g := guessing(stable, t.cfg.Tolerance)

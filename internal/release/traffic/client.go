@@ -70,6 +70,17 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return got, nil
 }
 
+// Past returns what a version did on the production listener since the edge
+// started; nothing when the edge does not know it.
+func (c *Client) Past(ctx context.Context, app, label string) (Past, error) {
+	q := url.Values{"app": {app}, "label": {label}}
+	var got Past
+	if err := c.call(ctx, http.MethodGet, "/past?"+q.Encode(), nil, &got); err != nil {
+		return Past{}, fmt.Errorf("read the past of %s of %s: %w", label, app, err)
+	}
+	return got, nil
+}
+
 // Drain names a version whose requests in flight are waited for.
 type Drain struct {
 	Listener   Listener

@@ -66,6 +66,7 @@ func (e *Edge) controlServer() *http.Server {
 	mux.HandleFunc("PUT /table", e.putTable)
 	mux.HandleFunc("GET /cohorts", e.getCohorts)
 	mux.HandleFunc("GET /status", e.getStatus)
+	mux.HandleFunc("GET /past", e.getPast)
 	mux.HandleFunc("POST /drain", e.postDrain)
 	mux.HandleFunc("GET /watch", e.getWatch)
 	mux.HandleFunc("GET /listeners", e.getListeners)
@@ -108,6 +109,11 @@ func (e *Edge) getCohorts(w http.ResponseWriter, r *http.Request) {
 
 func (e *Edge) getStatus(w http.ResponseWriter, _ *http.Request) {
 	answer(w, e.router.status())
+}
+
+func (e *Edge) getPast(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	answer(w, e.router.past(appKey{Production, q.Get("app")}, q.Get("label")))
 }
 
 func (e *Edge) postDrain(w http.ResponseWriter, r *http.Request) {

@@ -112,11 +112,13 @@ func (x *exchange) score(o Outcome) {
 		return
 	}
 	x.scored = true
-	x.unit.Score(o)
-	x.first.latency.add(x.door.router.clock() - x.began)
+	took := x.door.router.clock() - x.began
+	x.unit.Score(o, took)
 	x.first.requests.Add(1)
 	if o == Failed {
 		x.first.failed.Add(1)
+	} else {
+		x.first.latency.add(took)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"time"
+
+	"github.com/davit-dev/davit/internal/x/quantity"
 )
 
 const (
@@ -60,4 +62,22 @@ func (h *histogram) quantiles(qs ...float64) []time.Duration {
 		}
 	}
 	return result
+}
+
+// Bucket is a number of durations that are at most UpTo, and more than the
+// bucket before it.
+type Bucket struct {
+	UpTo  quantity.Duration `json:"up_to"`
+	Count uint64            `json:"count"`
+}
+
+// filled returns the buckets that are not empty, in rising order.
+func (h *histogram) filled() []Bucket {
+	all := []Bucket{}
+	for i := range h.counts {
+		if n := h.counts[i].Load(); n > 0 {
+			all = append(all, Bucket{quantity.Duration(upper(i)), n})
+		}
+	}
+	return all
 }

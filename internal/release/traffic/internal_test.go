@@ -36,7 +36,7 @@ func share(t *testing.T, r *router, n int) float64 {
 		if to.version.label == "r2" {
 			canary++
 		}
-		unit.Score(OK)
+		unit.Score(OK, 0)
 		to.release()
 	}
 	return canary / float64(n)

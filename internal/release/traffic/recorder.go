@@ -26,11 +26,13 @@ type Key struct {
 	App    string
 	Route  uint64
 	Weight float64
+	Cuts   *Cuts // of its route
 }
 
 // cohort is a Cohort in the making.
 type cohort struct {
 	Cohort
+	cuts    *Cuts
 	pending [2]uint64 // units without an outcome: of stable, of the canary
 	closed  bool
 }
@@ -65,22 +67,22 @@ func (r *Recorder) current(k Key, tick int64) *cohort {
 	queue := r.open[k.App]
 	if n := len(queue); n > 0 {
 		last := queue[n-1]
-		if last.Route == k.Route && last.Weight == k.Weight && last.Tick == tick {
+		if last.Route == k.Route && last.Weight == k.Weight && last.Tick == tick && last.cuts.equal(k.Cuts) {
 			return last
 		}
 	}
-	c := &cohort{Cohort: Cohort{
+	c := &cohort{cuts: k.Cuts, Cohort: Cohort{
 		App: k.App, Route: k.Route, Tick: tick, Weight: k.Weight,
-		Canary: Counts{make([]uint64, Classes)},
-		Stable: Counts{make([]uint64, Classes)},
+		Canary: Counts{make([]uint64, k.Cuts.classes())},
+		Stable: Counts{make([]uint64, k.Cuts.classes())},
 	}}
 	r.open[k.App] = append(queue, c)
 	return c
 }
 
-// Score gives the unit its outcome. It must be called once for each unit; after
-// the cohort has closed it changes nothing.
-func (u Unit) Score(o Outcome) {
+// Score gives the unit its outcome, and how long that took. It must be called
+// once for each unit; after the cohort has closed it changes nothing.
+func (u Unit) Score(o Outcome, took time.Duration) {
 	if u.cohort == nil {
 		return
 	}
@@ -92,7 +94,7 @@ func (u Unit) Score(o Outcome) {
 		return
 	}
 	u.cohort.pending[arm(u.canary)]--
-	u.cohort.counts(u.canary).Units[o]++
+	u.cohort.counts(u.canary).Units[u.cohort.cuts.class(o, u.canary, took)]++
 	r.settle(u.cohort.App)
 }
 
@@ -154,8 +156,9 @@ func (c *cohort) due(now time.Duration, last bool) bool {
 // the horizon, and waiting longer would hold up the verdict.
 func (r *Recorder) emit(c *cohort) {
 	c.closed = true
-	c.Stable.Units[Failed] += c.pending[arm(false)]
-	c.Canary.Units[Failed] += c.pending[arm(true)]
+	worst := c.cuts.classes() - 1
+	c.Stable.Units[worst] += c.pending[arm(false)]
+	c.Canary.Units[worst] += c.pending[arm(true)]
 	r.seq++
 	c.Seq = r.seq
 	if len(r.ready) == kept {

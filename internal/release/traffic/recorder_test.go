@@ -24,16 +24,16 @@ func TestCohortsAreInTheOrderOfClaims(t *testing.T) {
 	var h hand
 	r := traffic.NewRecorder(h.clock)
 	slow := r.Claim(key("a", 1), false)
-	r.Claim(key("a", 1), true).Score(traffic.Failed)
+	r.Claim(key("a", 1), true).Score(traffic.Failed, 0)
 	h.now = traffic.TickLength
-	r.Claim(key("a", 1), true).Score(traffic.OK)
-	r.Claim(key("b", 9), false).Score(traffic.OK)
+	r.Claim(key("a", 1), true).Score(traffic.OK, 0)
+	r.Claim(key("b", 9), false).Score(traffic.OK, 0)
 	h.now = 3 * traffic.TickLength
 	got := r.Read("", 0)
 	if len(got.Cohorts) != 1 || got.Cohorts[0].App != "b" {
 		t.Fatalf("a cohort overtook one with a request in flight, or held up another app: %+v", got.Cohorts)
 	}
-	slow.Score(traffic.Failed)
+	slow.Score(traffic.Failed, 0)
 	got = r.Read(got.Epoch, got.Next)
 	want := []traffic.Cohort{
 		{Seq: 2, App: "a", Route: 1, Tick: 0, Weight: 0.25, Canary: units(0, 1), Stable: units(0, 1)},
@@ -47,12 +47,12 @@ func TestCohortsAreInTheOrderOfClaims(t *testing.T) {
 func TestCohortStaysOpenForItsTick(t *testing.T) {
 	var h hand
 	r := traffic.NewRecorder(h.clock)
-	r.Claim(key("a", 1), false).Score(traffic.OK)
+	r.Claim(key("a", 1), false).Score(traffic.OK, 0)
 	h.now = traffic.TickLength - 1
 	if got := r.Read("", 0); len(got.Cohorts) != 0 {
 		t.Fatalf("closed within its tick: %+v", got.Cohorts)
 	}
-	r.Claim(key("a", 1), true).Score(traffic.OK)
+	r.Claim(key("a", 1), true).Score(traffic.OK, 0)
 	h.now = traffic.TickLength
 	got := r.Read("", 0)
 	if len(got.Cohorts) != 1 || got.Cohorts[0].Canary.Units[traffic.OK] != 1 || got.Cohorts[0].Stable.Units[traffic.OK] != 1 {
@@ -68,7 +68,7 @@ func TestCohortKeysAreNotMixed(t *testing.T) {
 		{App: "a", Route: 1, Weight: 0}, // the lease lapsed
 		{App: "a", Route: 2, Weight: 0.25},
 	} {
-		r.Claim(k, false).Score(traffic.OK)
+		r.Claim(k, false).Score(traffic.OK, 0)
 	}
 	h.now = traffic.TickLength
 	got := r.Read("", 0).Cohorts
@@ -81,13 +81,13 @@ func TestWhatIsUnfinishedAtTheHorizonHasFailed(t *testing.T) {
 	var h hand
 	r := traffic.NewRecorder(h.clock)
 	late := r.Claim(key("a", 1), true)
-	r.Claim(key("a", 1), true).Score(traffic.OK)
+	r.Claim(key("a", 1), true).Score(traffic.OK, 0)
 	h.now = traffic.TickLength + traffic.Horizon - 1
 	if got := r.Read("", 0); len(got.Cohorts) != 0 {
 		t.Fatalf("closed before the horizon: %+v", got.Cohorts)
 	}
 	h.now++
-	late.Score(traffic.OK) // nobody swept in between: the horizon holds all the same
+	late.Score(traffic.OK, 0) // nobody swept in between: the horizon holds all the same
 	got := r.Read("", 0)
 	if len(got.Cohorts) != 1 || !reflect.DeepEqual(got.Cohorts[0].Canary, units(1, 1)) {
 		t.Errorf("got %+v, want one unit ok and one failed", got.Cohorts)
@@ -98,7 +98,7 @@ func TestReadForgetsOnlyWhatIsAcknowledged(t *testing.T) {
 	var h hand
 	r := traffic.NewRecorder(h.clock)
 	for range 3 {
-		r.Claim(key("a", 1), false).Score(traffic.OK)
+		r.Claim(key("a", 1), false).Score(traffic.OK, 0)
 		h.now += traffic.TickLength
 	}
 	first := r.Read("", 0)
@@ -124,7 +124,7 @@ func TestRecorderKeepsTheLatestWhenNobodyReads(t *testing.T) {
 	r := traffic.NewRecorder(h.clock)
 	const made = 10_000
 	for range made {
-		r.Claim(key("a", 1), false).Score(traffic.OK)
+		r.Claim(key("a", 1), false).Score(traffic.OK, 0)
 		h.now += traffic.TickLength
 	}
 	got := r.Read("", 0)
@@ -146,7 +146,7 @@ func TestEveryClaimIsCountedOnce(t *testing.T) {
 		open = append(open, r.Claim(key("a", uint64(h.now/(7*time.Second))), rng.IntN(2) == 0))
 		for len(open) > 0 && rng.IntN(3) > 0 {
 			i := rng.IntN(len(open))
-			open[i].Score(traffic.Outcome(rng.IntN(traffic.Classes)))
+			open[i].Score(traffic.Outcome(rng.IntN(2)), 0)
 			open[i] = open[len(open)-1]
 			open = open[:len(open)-1]
 		}

@@ -73,7 +73,7 @@ func (r *router) claim(l Listener, host string) (*target, Unit, error) {
 	}
 	var unit Unit
 	if to.canary != nil && l == Production {
-		unit = r.recorder.Claim(Key{App: to.App, Route: to.Version, Weight: to.weight}, canary)
+		unit = r.recorder.Claim(Key{App: to.App, Route: to.Version, Weight: to.weight, Cuts: to.Cuts}, canary)
 	}
 	chosen.version.inFlight.Add(1)
 	return chosen, unit, nil

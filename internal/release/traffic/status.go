@@ -40,8 +40,8 @@ const (
 )
 
 // VersionStatus is the totals of one version since the edge started.
-// Requests, Failed and the latencies are about first attempts, from the claim to
-// the response headers; Codes and Bytes are about the responses that it gave,
+// Requests and Failed are about first attempts, and the latencies about those of
+// them that did not fail, from the claim to the response headers; Codes and Bytes are about the responses that it gave,
 // also to requests that fell back on it.
 type VersionStatus struct {
 	Label    string            `json:"label"`
@@ -54,6 +54,26 @@ type VersionStatus struct {
 	P50      quantity.Duration `json:"p50"`
 	P95      quantity.Duration `json:"p95"`
 	P99      quantity.Duration `json:"p99"`
+}
+
+// Past is what a version did: its first attempts that failed, and the latencies
+// of the others.
+type Past struct {
+	Failed  uint64   `json:"failed"`
+	Latency []Bucket `json:"latency"`
+}
+
+func (r *router) past(key appKey, label string) Past {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if a := r.apps[key]; a != nil {
+		for _, v := range a.versions {
+			if v.label == label {
+				return Past{Failed: v.failed.Load(), Latency: v.latency.filled()}
+			}
+		}
+	}
+	return Past{Latency: []Bucket{}}
 }
 
 func (r *router) status() Status {

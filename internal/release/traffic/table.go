@@ -41,6 +41,8 @@ type Route struct {
 	Canary *Target  `json:"canary,omitempty"`
 	// Weight is the share of requests that goes to the canary, in [0, 1].
 	Weight float64 `json:"weight"`
+	// Cuts say which latencies are told apart; without them none are.
+	Cuts *Cuts `json:"cuts,omitempty"`
 	// Lease is how long the weight holds after a table was last put; then the
 	// stable version gets everything. Zero: the route is final.
 	Lease quantity.Duration `json:"lease"`

@@ -73,7 +73,7 @@ func (r Route) validate() error {
 			return fmt.Errorf("host %q is not a host name or IP address without a port", h)
 		}
 	}
-	return r.validateTargets()
+	return errors.Join(r.Cuts.validate(), r.validateTargets())
 }
 
 func (r Route) validateTargets() error {

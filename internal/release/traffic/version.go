@@ -19,7 +19,7 @@ type version struct {
 	failed   atomic.Uint64 // those that failed
 	bytes    atomic.Uint64 // response bodies
 	codes    [10]atomic.Uint64
-	latency  histogram // of first attempts, from the claim to the outcome
+	latency  histogram // of first attempts that did not fail, from the claim to the outcome
 }
 
 func newVersion(label string) *version {
