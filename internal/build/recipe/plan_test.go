@@ -185,8 +185,10 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(golang + "RUN for i in 1 2; do for j in $i$i; do echo ${j%%1*} >> x; done; done; [ ! -z \"$(cat x)\" -a -d y ] || exit 3"))
 	f.Add([]byte(golang + "RUN <<A\nX=$((1+2)) go build -ldflags \"-X 'a=$X'\"\ncat <<B >c\n`pwd`\nB\nA\nRUN printf '%s\\n' a b && chmod -R u=rwX,g+s x"))
 	f.Add([]byte("ARG A=$A$A\nFROM ${A:-golang}:${B:+x}1.2\nENV A=$A B=${A#*.}\nRUN useradd -rmu 1 x; adduser -SG x y; install -Dm1 a b; ln -sf; sed -i s,a,b,g c"))
+	f.Add([]byte("FROM golang:1.22\nCOPY <<M Makefile\nexport A := $(shell x)\nexport B := $(shell y)\nC != echo $$A$$B | sed s/a/b/ | awk '{print $$1}'\na b: c %.o\n\t-@echo $A $(B) $C $@ > $@\n%: ; $(MAKE) -B $*\nM\nRUN make a A=$A || sh -c 'find . -name x | tr a b'"))
+	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, source []byte) {
-		opts := recipe.Options{Args: map[string]string{"A": "v"}}
+		opts := recipe.Options{Args: map[string]string{"A": "v"}, Context: dir}
 		start := time.Now()
 		plan, err := recipe.Parse(source, opts)
 		if took := time.Since(start); took > 5*time.Second {

@@ -2,6 +2,8 @@ package makefile
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -121,11 +123,12 @@ func eachWord(text string, change func(word string) (string, bool)) string {
 // shell runs a command of $(shell …).
 func (m *Make) shell(ctx context.Context, at place, command string) (string, error) {
 	line := Line{Place: at.String(), Text: command}
-	for name, to := range map[string]*string{"SHELL": &line.Shell, ".SHELLFLAGS": &line.Flags} {
-		var err error
-		if *to, err = m.value(ctx, at, name, nil); err != nil {
-			return "", err
-		}
+	var err error
+	if line.Shell, err = m.value(ctx, at, "SHELL", nil); err == nil {
+		line.Flags, err = m.value(ctx, at, ".SHELLFLAGS", nil)
+	}
+	if err != nil {
+		return "", err
 	}
 	if name := m.shownTo(command); name != "" {
 		return "", unsupported(at, "$(shell …) that may look at %s is not the same in each make", name)
@@ -140,7 +143,8 @@ func (m *Make) shell(ctx context.Context, at place, command string) (string, err
 // shownTo returns a variable that the makefile exports and that a command may
 // look at. Make shows it to $(shell …) since 4.4 only.
 func (m *Make) shownTo(command string) string {
-	for name, v := range m.variables {
+	for _, name := range slices.Sorted(maps.Keys(m.variables)) {
+		v := m.variables[name]
 		if v.export != exported || v.from == fromEnvironment {
 			continue
 		}

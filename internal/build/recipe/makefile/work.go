@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -115,7 +116,8 @@ func located(at string, err error) error {
 
 // equip gives a line its environment and its shell.
 func (m *Make) equip(ctx context.Context, line *Line, in *scope, values map[string]string, unknownValues map[string]error) error {
-	for name, reason := range unknownValues {
+	for _, name := range slices.Sorted(maps.Keys(unknownValues)) {
+		reason := unknownValues[name]
 		if strings.Contains(line.Text, name) || strings.HasPrefix(name, "GO") || strings.HasPrefix(name, "CGO_") {
 			return reason
 		}
@@ -128,9 +130,6 @@ func (m *Make) equip(ctx context.Context, line *Line, in *scope, values map[stri
 	}
 	if m.errexit && line.Flags == "-c" {
 		line.Flags = "-ec"
-	}
-	for _, name := range sortedNames(m.options.Overrides) {
-		line.Overrides = append(line.Overrides, name+"="+m.options.Overrides[name])
 	}
 	return err
 }
@@ -198,13 +197,4 @@ func folderOf(name string) string {
 		return dir
 	}
 	return "."
-}
-
-func sortedNames(values map[string]string) []string {
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -1,9 +1,6 @@
 package makefile
 
-import (
-	"context"
-	"maps"
-)
+import "context"
 
 // World is what a makefile asks about. Names are as the makefile writes them,
 // seen from the folder that make runs in.
@@ -36,13 +33,12 @@ type Runner interface {
 
 // Line is one line for the shell, expanded.
 type Line struct {
-	Place     string // "Makefile:12"
-	Text      string
-	Env       map[string]string // that make adds to its own environment
-	Shell     string            // the program, "/bin/sh"
-	Flags     string            // of the shell, "-c"
-	MayFail   bool              // make goes on when it fails
-	Overrides []string          // "NAME=value", that make's command line sets also for makes below
+	Place   string // "Makefile:12"
+	Text    string
+	Env     map[string]string // that make adds to its own environment
+	Shell   string            // the program, "/bin/sh"
+	Flags   string            // of the shell, "-c"
+	MayFail bool              // make goes on when it fails
 }
 
 // Options are how make is called.
@@ -94,7 +90,7 @@ func New(world World, runner Runner, options Options) *Make {
 			m.variables[name] = &variable{value: value, recursive: true, from: fromEnvironment, export: exported}
 		}
 	}
-	for name, value := range maps.All(options.Overrides) {
+	for name, value := range options.Overrides {
 		m.variables[name] = &variable{value: value, recursive: true, from: fromCommandLine, export: exported}
 	}
 	m.variables["CURDIR"] = &variable{value: options.Dir, from: fromFile}
