@@ -74,15 +74,19 @@ const mostProducts = 64
 func (d *Dockerfile) analyze() {
 	byParse := map[*dockerfile.Stage]*Stage{}
 	parsed := d.AST.Stages()
+	shells := readShellComments(d.AST)
 	if head := d.AST.Head(); head != nil {
 		d.Head = newStage(head, nil)
 		for _, i := range head.Instructions {
+			d.Head.Shell = shells.before(i.Start, d.Head.Shell)
 			d.Head.step(d.AST, i, nil)
 		}
 	}
 	for _, stage := range parsed {
 		s := newStage(stage, byParse[stage.Parent])
+		s.Shell = shells.before(stage.From.Start, s.Shell)
 		for _, i := range stage.Instructions {
+			s.Shell = shells.before(i.Start, s.Shell)
 			s.step(d.AST, i, d.Stages)
 		}
 		byParse[stage] = s
