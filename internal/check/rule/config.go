@@ -52,17 +52,17 @@ func DefaultConfig() Config { return Config{FailOn: finding.Warning, Comments: t
 func (c Config) Validate(set Set) error {
 	var errs []error
 	for i, name := range c.Ignore {
-		if _, known := set.canonical(name); !known {
+		if len(set.codes(name)) == 0 {
 			errs = append(errs, fmt.Errorf("ignore[%d]: %w", i, set.Unknown(name)))
 		}
 	}
 	for i, name := range c.Enable {
-		if _, known := set.canonical(name); !known && name != everything {
+		if len(set.codes(name)) == 0 && name != everything {
 			errs = append(errs, fmt.Errorf("enable[%d]: %w", i, set.Unknown(name)))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Severity)) {
-		if _, known := set.canonical(name); !known {
+		if len(set.codes(name)) == 0 {
 			errs = append(errs, fmt.Errorf("severity.%s: %w", name, set.Unknown(name)))
 		}
 		if s := c.Severity[name]; !s.Valid() {
@@ -84,13 +84,15 @@ func (c Config) Validate(set Set) error {
 func (c Config) apply(set Set, findings []finding.Finding) []finding.Finding {
 	ignored := map[string]bool{}
 	for _, name := range c.Ignore {
-		code, _ := set.canonical(name)
-		ignored[code] = true
+		for _, code := range set.codes(name) {
+			ignored[code] = true
+		}
 	}
 	severity := map[string]finding.Severity{}
 	for _, name := range slices.Sorted(maps.Keys(c.Severity)) {
-		code, _ := set.canonical(name)
-		severity[code] = c.Severity[name]
+		for _, code := range set.codes(name) {
+			severity[code] = c.Severity[name]
+		}
 	}
 	findings = slices.DeleteFunc(findings, func(f finding.Finding) bool { return ignored[f.Code] })
 	for i := range findings {
@@ -104,7 +106,6 @@ func (c Config) apply(set Set, findings []finding.Finding) []finding.Finding {
 // enables says whether a rule that is off is asked for.
 func (c Config) enables(set Set, code string) bool {
 	return slices.ContainsFunc(c.Enable, func(name string) bool {
-		asked, _ := set.canonical(name)
-		return name == everything || asked == code
+		return name == everything || slices.Contains(set.codes(name), code)
 	})
 }

@@ -58,6 +58,10 @@ func (s Set) active(cfg Config) Set {
 // ignore.
 func (s Set) dockerfile(p *project.Project, d *project.Dockerfile, active Set, cfg Config) []finding.Finding {
 	pragmas, strange := s.readPragmas(d.AST)
+	if len(pragmas.enabled) > 0 {
+		cfg.Enable = slices.Concat(cfg.Enable, pragmas.enabled)
+		active = s.active(cfg)
+	}
 	var found []finding.Finding
 	for _, r := range active {
 		pass := &Pass{Rule: r, Project: p, Config: cfg}
@@ -70,6 +74,11 @@ func (s Set) dockerfile(p *project.Project, d *project.Dockerfile, active Set, c
 			r.Dockerfile(pass, d)
 		}
 		found = append(found, pass.findings...)
+	}
+	for i := range found {
+		if slices.Contains(pragmas.strict, found[i].Code) {
+			found[i].Severity = finding.Error
+		}
 	}
 	return slices.DeleteFunc(found, func(f finding.Finding) bool {
 		_, start := d.Line(f.Line)
@@ -105,20 +114,31 @@ func (s Set) others(p *project.Project, active Set, cfg Config) []finding.Findin
 	return found
 }
 
-// Find returns the rule that a code or another tool's name stands for.
+// Find returns the rule that a code or another tool's name stands for, the first
+// one when it stands for several.
 func (s Set) Find(name string) (Rule, bool) {
 	for _, r := range s {
-		if strings.EqualFold(r.Code, name) || slices.ContainsFunc(r.Aliases, func(a string) bool { return strings.EqualFold(a, name) }) {
+		if r.named(name) {
 			return r, true
 		}
 	}
 	return Rule{}, false
 }
 
-// canonical returns the code that a name stands for.
-func (s Set) canonical(name string) (code string, known bool) {
-	r, known := s.Find(name)
-	return r.Code, known
+// codes returns the codes that a name stands for: more than one when another
+// tool has one rule for what is several here.
+func (s Set) codes(name string) []string {
+	var out []string
+	for _, r := range s {
+		if r.named(name) {
+			out = append(out, r.Code)
+		}
+	}
+	return out
+}
+
+func (r Rule) named(name string) bool {
+	return strings.EqualFold(r.Code, name) || slices.ContainsFunc(r.Aliases, func(a string) bool { return strings.EqualFold(a, name) })
 }
 
 // Unknown says that a name is no code, and which one may have been meant.
