@@ -38,8 +38,8 @@ func results() []built {
 			config: `{"Cmd":["./main"]}`,
 		},
 		{
-			name: "article: one stage", dockerfile: "FROM golang:1.21-alpine\nWORKDIR /app\nCOPY main.go .\nCOPY go.mod .\nRUN go build -o hello main.go\nCMD [\"./hello\"]\n",
-			want: "app/ 755 0:0\n---\napp/main.go 644 0:0 " + escaped("main.go") + "\n---\napp/go.mod 644 0:0 " + escaped("go.mod") +
+			name: "article: one stage", dockerfile: "FROM golang:1.21-alpine\nWORKDIR /app\nCOPY main.go .\nRUN go build -o hello main.go\nCMD [\"./hello\"]\n",
+			want: "app/ 755 0:0\n---\napp/main.go 644 0:0 " + escaped("main.go") +
 				"\n---\napp/hello 755 0:0 ELF\n",
 			config: `{"WorkingDir":"/app","Cmd":["./hello"],"Env":["PATH=/go/bin:/usr/local/go/bin:/usr/bin:/bin","GOPATH=/go","GOTOOLCHAIN=local"]}`,
 		},

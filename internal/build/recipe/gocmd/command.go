@@ -47,6 +47,12 @@ func (c Command) Remote() bool {
 	return slices.ContainsFunc(c.Packages, func(p string) bool { return strings.Contains(p, "@") })
 }
 
+// Files tells whether what is built is Go files and not packages, as in "go build
+// main.go", which needs no module.
+func (c Command) Files() bool {
+	return len(c.Packages) > 0 && !slices.ContainsFunc(c.Packages, func(p string) bool { return !strings.HasSuffix(p, ".go") })
+}
+
 // Parse reads the words behind "go".
 func Parse(words []string) (Command, error) {
 	if len(words) == 0 {

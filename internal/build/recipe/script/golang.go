@@ -192,6 +192,9 @@ func (g *goRun) prepare(ctx context.Context) error {
 	}
 	module, found := g.above(at, "go.mod")
 	makesModule := len(g.Args) > 1 && g.Args[1] == "init"
+	if !found && g.Files() && !g.belowModule() {
+		return errors.Join(g.settings(at), g.contained(false))
+	}
 	if !found && !g.Remote() && !makesModule {
 		return &RefusalError{
 			Reason: fmt.Sprintf("there is no go.mod in %s or above: packages outside a module are not built", at),
@@ -215,6 +218,17 @@ func (g *goRun) above(at, name string) (string, bool) {
 			return "", false
 		}
 	}
+}
+
+// belowModule says whether the go command would find a module of this machine
+// above the tree.
+func (g *goRun) belowModule() bool {
+	for at := g.Tree.Dir(); at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, "go.mod")); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // settings are the environment. Whatever the image has, programs are built
