@@ -10,7 +10,7 @@ import (
 
 // conformanceTests is how many tests the pinned program has with everything
 // below switched on. Fewer mean that something was not tested.
-const conformanceTests = 862
+const conformanceTests = 986
 
 // conformanceSettings switch on what the program leaves out by default. What
 // stays off is data that is sparse: davit takes no manifest whose parts are not
@@ -18,6 +18,7 @@ const conformanceTests = 862
 var conformanceSettings = []string{
 	"OCI_VERSION=1.1", "OCI_TLS=disabled",
 	"OCI_API_BLOBS_DIGEST_HEADER=true", "OCI_API_BLOBS_UPLOAD_CANCEL=true", "OCI_API_MANIFESTS_DIGEST_HEADER=true",
+	"OCI_API_MANIFESTS_TAG_PARAM=true",
 }
 
 // TestConformance runs the conformance program of the OCI distribution

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/davit-dev/davit/internal/registry/blob"
 )
 
 // Artifact is content that is no image, such as a plan, with what it is about
@@ -47,7 +49,7 @@ func (s *Store) Artifact(ctx context.Context, repo, digest string) (Artifact, er
 		a.Subject = doc.Subject.Digest
 	}
 	for _, layer := range doc.Layers {
-		data, err := s.readBlob(layer.Digest, room)
+		data, err := s.read(layer.Digest, room)
 		room -= int64(len(data))
 		if err != nil {
 			return Artifact{}, fmt.Errorf("read artifact %s: %w", digest, err)
@@ -69,7 +71,7 @@ type Remote struct {
 func (r Remote) PushArtifact(ctx context.Context, a Artifact) (string, error) {
 	doc := document{
 		SchemaVersion: 2, MediaType: typeImage, ArtifactType: a.Type,
-		Config: &descriptor{MediaType: typeEmpty, Digest: sha256Of([]byte(emptyJSON)).String(), Size: int64(len(emptyJSON))},
+		Config: &descriptor{MediaType: typeEmpty, Digest: blob.SHA256([]byte(emptyJSON)).String(), Size: int64(len(emptyJSON))},
 	}
 	size := 0
 	for _, layer := range a.Layers {
@@ -80,7 +82,7 @@ func (r Remote) PushArtifact(ctx context.Context, a Artifact) (string, error) {
 	}
 	parts := append([]ArtifactLayer{{typeEmpty, []byte(emptyJSON)}}, a.Layers...)
 	for i, part := range parts {
-		d := sha256Of(part.Data)
+		d := blob.SHA256(part.Data)
 		if err := r.pushBlob(ctx, d, part.Data); err != nil {
 			return "", err
 		}
@@ -99,7 +101,7 @@ func (r Remote) PushArtifact(ctx context.Context, a Artifact) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("encode artifact: %w", err)
 	}
-	d := sha256Of(data).String()
+	d := blob.SHA256(data).String()
 	resp, err := r.send(ctx, http.MethodPut, "/manifests/"+d, typeImage, data)
 	if err != nil {
 		return "", fmt.Errorf("push artifact: %w", err)
@@ -107,7 +109,7 @@ func (r Remote) PushArtifact(ctx context.Context, a Artifact) (string, error) {
 	return d, resp.Body.Close()
 }
 
-func (r Remote) pushBlob(ctx context.Context, d digest, data []byte) error {
+func (r Remote) pushBlob(ctx context.Context, d blob.Digest, data []byte) error {
 	resp, err := r.send(ctx, http.MethodPost, "/blobs/uploads/?digest="+url.QueryEscape(d.String()), "application/octet-stream", data)
 	if err != nil {
 		return fmt.Errorf("push blob %s: %w", d, err)

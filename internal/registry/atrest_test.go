@@ -56,7 +56,7 @@ func TestImagesArePushedAtOnceAndPulled(t *testing.T) {
 	}
 }
 
-func TestAFlippedBitIsNeverServed(t *testing.T) {
+func TestReliability05AFlippedBitIsNeverServed(t *testing.T) {
 	f := serve(t, registry.Options{})
 	layer := bytes.Repeat([]byte("content "), 100_000)
 	_, digest := f.image("app", "v1", `{}`, layer)

@@ -2,112 +2,123 @@ package registry
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"time"
+
+	"github.com/davit-dev/davit/internal/registry/blob"
 )
 
 // blob answers under /blobs/.
 func (h *handler) blob(w http.ResponseWriter, r *http.Request, repo, text string) {
-	d, err := parseDigest(text)
+	d, err := blob.ParseDigest(text)
 	if err != nil {
 		refuse(w, r, problemf(http.StatusBadRequest, "DIGEST_INVALID", "%v", err), "")
 		return
 	}
 	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		h.getBlob(w, r, repo, d)
+	case http.MethodGet:
+		err = h.getBlob(w, r, repo, d)
+	case http.MethodHead:
+		err = h.headBlob(w, r, repo, d)
 	case http.MethodDelete:
-		h.deleteBlob(w, r, repo, d)
+		err = h.store.deleteBlob(r.Context(), repo, d)
+		if err == nil {
+			w.WriteHeader(http.StatusAccepted)
+		}
 	default:
 		notAllowed(w, r, http.MethodGet, http.MethodHead, http.MethodDelete)
 	}
-}
-
-func (h *handler) getBlob(w http.ResponseWriter, r *http.Request, repo string, d digest) {
-	content, size, err := h.store.Blob(r.Context(), repo, d.String())
 	if err != nil {
 		refuse(w, r, err, "BLOB_UNKNOWN")
-		return
 	}
-	defer content.Close()
+}
+
+// describeBlob sets what is said of a blob beside its content.
+func describeBlob(w http.ResponseWriter, d blob.Digest) {
 	w.Header().Set("Docker-Content-Digest", d.String())
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Accept-Ranges", "bytes")
-	if r.Header.Get("Range") != "" {
-		h.getRange(w, r, d)
-		return
-	}
-	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
-	if r.Method == http.MethodHead {
-		return
-	}
-	if _, err := io.Copy(w, content); err != nil {
-		panic(http.ErrAbortHandler) // a part, or wrong bytes, must not look like a whole answer
-	}
+	w.Header().Set("ETag", `"`+d.String()+`"`)
 }
 
-// getRange serves a part (RFC 9110, 14). A part cannot be verified by itself, so
-// the whole blob is read first.
-func (h *handler) getRange(w http.ResponseWriter, r *http.Request, d digest) {
-	f, err := os.Open(h.store.path(d))
-	if err != nil {
-		refuse(w, r, err, "BLOB_UNKNOWN")
-		return
+// headBlob tells a client whether it can do without a push. When it can, the
+// blob is kept for long enough for the manifest to come.
+func (h *handler) headBlob(w http.ResponseWriter, r *http.Request, repo string, d blob.Digest) error {
+	found, err := h.store.index.Find(r.Context(), repo, d.String(), h.store.opts.Now(), h.store.opts.Grace/renewals)
+	if err == nil && !found {
+		err = notIn(repo, d)
 	}
-	defer f.Close()
-	if r.Method == http.MethodGet {
-		sum := d.hash()
-		if _, err := io.Copy(sum, f); err != nil || !d.matches(sum) {
-			refuse(w, r, errors.Join(fmt.Errorf("blob %s: %w", d, ErrCorrupt), err), "")
-			return
-		}
-	}
-	http.ServeContent(w, r, "", time.Time{}, f)
-}
-
-// deleteBlob takes a blob out of a repository. Its file stays, since other
-// repositories may have it.
-func (h *handler) deleteBlob(w http.ResponseWriter, r *http.Request, repo string, d digest) {
-	linked, err := h.store.index.linked(r.Context(), repo, d.String())
-	if err == nil && !linked {
-		err = fmt.Errorf("blob %s in %s: %w", d, repo, ErrNotFound)
-	}
-	if err == nil {
-		err = h.store.blobFree(r.Context(), repo, d)
-	}
-	if err == nil {
-		err = h.store.index.unlink(r.Context(), repo, d.String())
-	}
-	if err != nil {
-		refuse(w, r, err, "BLOB_UNKNOWN")
-		return
-	}
-	w.WriteHeader(http.StatusAccepted)
-}
-
-// blobFree refuses to delete what a held manifest names.
-func (s *Store) blobFree(ctx context.Context, repo string, d digest) error {
-	manifests, err := s.index.users(ctx, repo, d.String())
 	if err != nil {
 		return err
 	}
-	for _, manifest := range manifests {
-		if err := s.manifestFree(manifest); err != nil {
-			return err
-		}
+	f, size, err := h.store.blobs.File(d)
+	if err != nil {
+		return err
+	}
+	f.Close()
+	describeBlob(w, d)
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	return nil
+}
+
+func (h *handler) getBlob(w http.ResponseWriter, r *http.Request, repo string, d blob.Digest) error {
+	if r.Header.Get("Range") != "" {
+		return h.getRange(w, r, repo, d)
+	}
+	content, size, err := h.store.Blob(r.Context(), repo, d.String())
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	describeBlob(w, d)
+	w.Header().Set("Content-Length", strconv.FormatInt(size, 10))
+	if _, err := io.Copy(w, content); err != nil {
+		panic(http.ErrAbortHandler) // a part, or wrong bytes, must not look like a whole answer
 	}
 	return nil
 }
 
-// manifestFree refuses to delete a manifest that somebody needs.
-func (s *Store) manifestFree(digest string) error {
-	if holder, held := s.opts.Held(digest); held {
-		return problemf(http.StatusConflict, "DENIED", "%s is needed by %s", digest, holder)
+// getRange serves a part (RFC 9110, 14). Reading the whole blob to verify a part
+// of it would make the second half of a pull as dear as all of it; who asks for
+// parts puts them together and checks the whole.
+func (h *handler) getRange(w http.ResponseWriter, r *http.Request, repo string, d blob.Digest) error {
+	if err := h.store.has(r.Context(), repo, d); err != nil {
+		return err
+	}
+	f, _, err := h.store.blobs.File(d)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	describeBlob(w, d)
+	http.ServeContent(w, r, "", time.Time{}, f)
+	return nil
+}
+
+// deleteBlob takes a blob out of a repository. Its file stays until it is
+// collected, since other repositories may have it.
+func (s *Store) deleteBlob(ctx context.Context, repo string, d blob.Digest) error {
+	if err := s.has(ctx, repo, d); err != nil {
+		return err
+	}
+	if err := s.free(ctx, repo, d); err != nil {
+		return err
+	}
+	return s.index.Unlink(ctx, repo, d.String())
+}
+
+// free refuses to delete what a held manifest needs.
+func (s *Store) free(ctx context.Context, repo string, d blob.Digest) error {
+	manifests, err := s.index.Users(ctx, repo, d.String())
+	if err != nil {
+		return err
+	}
+	for _, manifest := range append(manifests, d.String()) {
+		if holder, held := s.opts.Held(manifest); held {
+			return problemf(http.StatusConflict, "DENIED", "%s is needed by %s", manifest, holder)
+		}
 	}
 	return nil
 }

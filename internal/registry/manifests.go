@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/davit-dev/davit/internal/registry/blob"
+	"github.com/davit-dev/davit/internal/registry/index"
 )
 
 // maxManifest bounds a manifest (OCI distribution-spec 1.1 asks for 4 MiB).
@@ -71,7 +74,7 @@ func decodeManifest(data []byte, contentType string) (document, string, error) {
 		return doc, "", problemf(http.StatusBadRequest, "MANIFEST_INVALID", "manifests of type %q are not known", mediaType)
 	}
 	for _, d := range doc.all() {
-		if _, err := parseDigest(d.Digest); err != nil {
+		if _, err := blob.ParseDigest(d.Digest); err != nil {
 			return doc, "", problemf(http.StatusBadRequest, "MANIFEST_INVALID", "%v", err)
 		}
 	}
@@ -106,7 +109,7 @@ func foreign(d descriptor) bool {
 
 // manifest answers under /manifests/.
 func (h *handler) manifest(w http.ResponseWriter, r *http.Request, repo, reference string) {
-	_, digestErr := parseDigest(reference)
+	_, digestErr := blob.ParseDigest(reference)
 	if digestErr != nil && !tagForm.MatchString(reference) {
 		code := "TAG_INVALID"
 		if strings.Contains(reference, ":") {
@@ -150,10 +153,14 @@ func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, repo, refe
 		refuse(w, r, err, "")
 		return
 	}
-	stored, doc, err := h.store.putManifest(r.Context(), repo, reference, data, r.Header.Get("Content-Type"))
+	push := push{repo: repo, reference: reference, tags: r.URL.Query()["tag"], data: data, contentType: r.Header.Get("Content-Type")}
+	stored, doc, err := h.store.putManifest(r.Context(), push)
 	if err != nil {
-		refuse(w, r, err, "MANIFEST_BLOB_UNKNOWN")
+		refuse(w, r, err, "MANIFEST_UNKNOWN")
 		return
+	}
+	for _, tag := range push.tags {
+		w.Header().Add("OCI-Tag", tag)
 	}
 	if doc.Subject != nil {
 		w.Header().Set("OCI-Subject", doc.Subject.Digest)
@@ -163,67 +170,84 @@ func (h *handler) putManifest(w http.ResponseWriter, r *http.Request, repo, refe
 	w.WriteHeader(http.StatusCreated)
 }
 
-// putManifest stores a manifest whose parts are all here.
-func (s *Store) putManifest(ctx context.Context, repo, reference string, data []byte, contentType string) (digest, document, error) {
-	doc, mediaType, err := decodeManifest(data, contentType)
-	if err != nil {
-		return digest{}, doc, err
-	}
-	d, tag := sha256Of(data), reference
-	if wanted, err := parseDigest(reference); err == nil {
-		d, tag = wanted.of(data), ""
-		if d != wanted {
-			return d, doc, problemf(http.StatusBadRequest, "DIGEST_INVALID", "the manifest's digest is %s, not %s", d, wanted)
-		}
-	}
-	if err := s.complete(ctx, repo, doc); err != nil {
-		return d, doc, err
-	}
-	if err := s.putBytes(data, d); err != nil {
-		return d, doc, err
-	}
-	return d, doc, s.index.put(ctx, repo, tag, recordOf(d, mediaType, int64(len(data)), doc))
+// push is a manifest as it comes in.
+type push struct {
+	repo        string
+	reference   string   // tag or digest
+	tags        []string // more of them, beside a digest
+	data        []byte
+	contentType string
 }
 
-func recordOf(d digest, mediaType string, size int64, doc document) record {
+// maxTags bounds the tags of one push.
+const maxTags = 64
+
+// names settles under which digest and which tags a manifest is stored.
+func (p push) names() (d blob.Digest, tags []string, err error) {
+	wanted, err := blob.ParseDigest(p.reference)
+	if err != nil {
+		if len(p.tags) > 0 {
+			return d, nil, problemf(http.StatusBadRequest, "TAG_INVALID", "further tags belong to a push by digest")
+		}
+		return blob.SHA256(p.data), []string{p.reference}, nil
+	}
+	if d = wanted.Of(p.data); d != wanted {
+		return d, nil, problemf(http.StatusBadRequest, "DIGEST_INVALID", "the manifest's digest is %s, not %s", d, wanted)
+	}
+	if len(p.tags) > maxTags {
+		return d, nil, problemf(http.StatusRequestURITooLong, "TAG_INVALID", "at most %d tags are set at once", maxTags)
+	}
+	for _, tag := range p.tags {
+		if !tagForm.MatchString(tag) {
+			return d, nil, problemf(http.StatusBadRequest, "TAG_INVALID", "%q is not a tag", tag)
+		}
+	}
+	return d, p.tags, nil
+}
+
+// putManifest stores a manifest whose parts are all here.
+func (s *Store) putManifest(ctx context.Context, p push) (blob.Digest, document, error) {
+	doc, mediaType, err := decodeManifest(p.data, p.contentType)
+	if err != nil {
+		return blob.Digest{}, doc, err
+	}
+	d, tags, err := p.names()
+	if err != nil {
+		return d, doc, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	return d, doc, s.blobs.Put(p.data, d, func() error {
+		return s.index.Put(ctx, p.repo, tags, recordOf(d, mediaType, int64(len(p.data)), doc))
+	})
+}
+
+func recordOf(d blob.Digest, mediaType string, size int64, doc document) index.Manifest {
 	annotations, err := json.Marshal(doc.Annotations)
 	if err != nil {
 		annotations = []byte("null") // a map of strings can always be encoded
 	}
-	r := record{
+	m := index.Manifest{
 		Digest: d.String(), MediaType: mediaType, Size: size,
 		ArtifactType: doc.kind(), Annotations: string(annotations),
 	}
-	if doc.Subject != nil {
-		r.Subject = doc.Subject.Digest
-	}
-	for _, part := range doc.all() {
-		r.References = append(r.References, part.Digest)
-	}
-	return r
-}
-
-// complete refuses a manifest that names what the repository does not have.
-func (s *Store) complete(ctx context.Context, repo string, doc document) error {
-	blobs := doc.Layers
 	if doc.Config != nil {
-		blobs = append([]descriptor{*doc.Config}, blobs...)
+		m.Blobs = append(m.Blobs, doc.Config.Digest)
 	}
-	for _, b := range blobs {
-		there, err := s.index.linked(ctx, repo, b.Digest)
-		if err != nil {
-			return err
-		}
-		if !there && !foreign(b) {
-			return problemf(http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN", "blob %s is not in %s", b.Digest, repo)
+	for _, layer := range doc.Layers {
+		if foreign(layer) {
+			m.Elsewhere = append(m.Elsewhere, layer.Digest)
+		} else {
+			m.Blobs = append(m.Blobs, layer.Digest)
 		}
 	}
-	for _, m := range doc.Manifests {
-		if _, err := s.index.manifest(ctx, repo, m.Digest); err != nil {
-			return err
-		}
+	for _, child := range doc.Manifests {
+		m.Children = append(m.Children, child.Digest)
 	}
-	return nil
+	if doc.Subject != nil {
+		m.Subject = doc.Subject.Digest
+		m.Elsewhere = append(m.Elsewhere, doc.Subject.Digest)
+	}
+	return m
 }
 
 func (h *handler) deleteManifest(w http.ResponseWriter, r *http.Request, repo, reference string) {
@@ -236,25 +260,22 @@ func (h *handler) deleteManifest(w http.ResponseWriter, r *http.Request, repo, r
 
 // deleteManifest deletes a manifest by digest, or a tag alone.
 func (s *Store) deleteManifest(ctx context.Context, repo, reference string) error {
-	found, err := s.index.manifest(ctx, repo, reference)
+	found, err := s.record(ctx, repo, reference)
 	if err != nil {
 		return err
 	}
 	if found.Digest != reference {
-		if strings.HasPrefix(reference, immutablePrefix) {
+		if strings.HasPrefix(reference, index.ImmutablePrefix) {
 			return problemf(http.StatusConflict, "DENIED", "tag %s stays for good", reference)
 		}
-		return s.index.untag(ctx, repo, reference)
+		return s.index.Untag(ctx, repo, reference)
 	}
-	if err := s.manifestFree(reference); err != nil {
-		return err
-	}
-	d, err := parseDigest(reference)
+	d, err := blob.ParseDigest(reference)
 	if err != nil {
 		return err
 	}
-	if err := s.blobFree(ctx, repo, d); err != nil {
-		return err // it is a part of an index, or the subject, of what is held
+	if err := s.free(ctx, repo, d); err != nil {
+		return err // it may also be a part of an index, or the subject, of what is held
 	}
-	return s.index.remove(ctx, repo, reference)
+	return s.index.Remove(ctx, repo, reference, s.opts.Now())
 }

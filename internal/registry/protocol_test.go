@@ -128,7 +128,7 @@ func TestManifests(t *testing.T) {
 	f.want(404, "MANIFEST_UNKNOWN", "DELETE", "/v2/app/manifests/"+d, nil)
 }
 
-func TestReleaseTagsStay(t *testing.T) {
+func TestReliability07OverwritingAReleaseTag(t *testing.T) {
 	f := serve(t, registry.Options{})
 	manifest, d := f.image("app", "release-1", "{}")
 	f.want(201, "", "PUT", "/v2/app/manifests/release-1", manifest, "Content-Type", imageType)
@@ -225,7 +225,7 @@ func TestReferrers(t *testing.T) {
 	}
 }
 
-func TestHeldContentStays(t *testing.T) {
+func TestReliability06DeletingADeployedDigest(t *testing.T) {
 	var held string
 	f := serve(t, registry.Options{Held: func(d string) (string, bool) { return "release orders-7", d == held }})
 	manifest, d := f.image("app", "v1", "{}", []byte("layer"))
@@ -268,7 +268,7 @@ func TestWritesNeedThePassword(t *testing.T) {
 		method, path, user, pass string
 		status                   int
 	}{
-		{"GET", "/v2/", "", "", 200},
+		{"GET", "/v2/", "", "", 401},
 		{"GET", "/v2/", "me", password, 200},
 		{"GET", "/v2/", "me", "wrong", 401},
 		{"GET", "/v2/app/blobs/" + d, "", "", 200},
@@ -283,7 +283,7 @@ func TestWritesNeedThePassword(t *testing.T) {
 		if resp.StatusCode != c.status {
 			t.Errorf("%s %s as %q/%q: %s", c.method, c.path, c.user, c.pass, resp.Status)
 		}
-		if resp.StatusCode == 401 && !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Basic ") {
+		if resp.StatusCode == 401 && !strings.HasPrefix(resp.Header.Get("WWW-Authenticate"), "Bearer realm=") {
 			t.Errorf("%s %s: no challenge", c.method, c.path)
 		}
 	}

@@ -3,6 +3,8 @@ package registry
 import (
 	"encoding/json"
 	"net/http"
+
+	"github.com/davit-dev/davit/internal/registry/blob"
 )
 
 // referrers answers under /referrers/: an index of the manifests whose subject
@@ -12,12 +14,12 @@ func (h *handler) referrers(w http.ResponseWriter, r *http.Request, repo, text s
 		notAllowed(w, r, http.MethodGet, http.MethodHead)
 		return
 	}
-	d, err := parseDigest(text)
+	d, err := blob.ParseDigest(text)
 	if err != nil {
 		refuse(w, r, problemf(http.StatusBadRequest, "DIGEST_INVALID", "%v", err), "")
 		return
 	}
-	records, err := h.store.index.referrers(r.Context(), repo, d.String())
+	records, err := h.store.index.Referrers(r.Context(), repo, d.String())
 	if err != nil {
 		refuse(w, r, err, "")
 		return

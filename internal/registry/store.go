@@ -10,22 +10,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/davit-dev/davit/internal/registry/blob"
+	"github.com/davit-dev/davit/internal/registry/index"
 	"github.com/davit-dev/davit/internal/x/atomicfile"
 )
 
 // ErrNotFound says that there is no such manifest, blob, tag or upload.
-var ErrNotFound = errors.New("not found")
+var ErrNotFound = blob.ErrNotFound
 
 // ErrCorrupt says that a file does not have the digest that it is stored under.
-var ErrCorrupt = errors.New("content does not match its digest")
-
-// uploadTTL is how long an unfinished upload may rest.
-const uploadTTL = 24 * time.Hour
+var ErrCorrupt = blob.ErrCorrupt
 
 // Options of a Store. The zero value has no holders.
 type Options struct {
@@ -36,6 +36,53 @@ type Options struct {
 	// and 8 GiB.
 	MaxEntries int
 	MaxBytes   int64
+
+	// MaxBlob bounds a blob in bytes; 0 means 16 GiB.
+	MaxBlob int64
+
+	// Grace is how long what nothing names is kept, for pushes that are under
+	// way; 0 means a day. Uploads may rest for as long.
+	Grace time.Duration
+
+	// Now is the clock; nil means the system's.
+	Now func() time.Time
+
+	// Log hears of what was collected; nil means nobody does.
+	Log *slog.Logger
+}
+
+// The defaults of Options.
+const (
+	maxEntries   = 200_000
+	maxBytes     = 8 << 30
+	maxBlob      = 16 << 30
+	defaultGrace = 24 * time.Hour
+)
+
+// withDefaults fills in what was left out.
+func (o Options) withDefaults() Options {
+	if o.Held == nil {
+		o.Held = func(string) (string, bool) { return "", false }
+	}
+	if o.MaxEntries == 0 {
+		o.MaxEntries = maxEntries
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = maxBytes
+	}
+	if o.MaxBlob == 0 {
+		o.MaxBlob = maxBlob
+	}
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
 }
 
 // Store is a folder of blobs and the index over them. It is safe for concurrent
@@ -43,65 +90,43 @@ type Options struct {
 type Store struct {
 	dir   string
 	opts  Options
-	index *index
+	blobs *blob.Store
+	index *index.Index
 
-	mu      sync.Mutex
-	uploads map[string]*upload
-	roots   map[string]*sync.Mutex // by image digest
+	mu    sync.Mutex
+	roots map[string]*sync.Mutex // by image digest
 }
 
-// The folders of a store.
-const (
-	blobsName   = "blobs"
-	uploadsName = "uploads"
-	rootsName   = "roots"
-)
+// rootsName is the folder of unpacked images.
+const rootsName = "roots"
 
 // Open opens the store in a folder, or makes one. Uploads that rested for too
 // long, and what a crash left half done, are swept away.
 func Open(dir string, opts Options) (*Store, error) {
-	if opts.Held == nil {
-		opts.Held = func(string) (string, bool) { return "", false }
-	}
-	if opts.MaxEntries == 0 {
-		opts.MaxEntries = maxEntries
-	}
-	if opts.MaxBytes == 0 {
-		opts.MaxBytes = maxBytes
-	}
-	s := &Store{dir: dir, opts: opts, uploads: map[string]*upload{}, roots: map[string]*sync.Mutex{}}
-	for _, name := range []string{blobsName, uploadsName, rootsName} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
-			return nil, fmt.Errorf("make store: %w", err)
-		}
-	}
-	if err := s.sweep(); err != nil {
-		return nil, err
+	s := &Store{dir: filepath.Clean(dir), opts: opts.withDefaults(), roots: map[string]*sync.Mutex{}}
+	if err := os.MkdirAll(filepath.Join(s.dir, rootsName), 0o700); err != nil {
+		return nil, fmt.Errorf("make store: %w", err)
 	}
 	var err error
-	if s.index, err = openIndex(filepath.Join(dir, "registry.db")); err != nil {
+	if s.blobs, err = blob.NewStore(s.dir, s.opts.MaxBlob); err != nil {
 		return nil, err
 	}
-	if err := atomicfile.SyncDir(filepath.Dir(filepath.Clean(dir))); err != nil {
+	if s.index, err = index.Open(context.Background(), filepath.Join(s.dir, "registry.db")); err != nil {
+		return nil, err
+	}
+	if err := s.settle(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
 // Close closes the index. Requests must have ended.
-func (s *Store) Close() error { return s.index.close() }
+func (s *Store) Close() error { return s.index.Close() }
 
-// sweep removes stale uploads and half unpacked roots.
-func (s *Store) sweep() error {
-	uploads, err := os.ReadDir(filepath.Join(s.dir, uploadsName))
-	if err != nil {
-		return fmt.Errorf("sweep uploads: %w", err)
-	}
-	for _, entry := range uploads {
-		info, err := entry.Info()
-		if err == nil && time.Since(info.ModTime()) > uploadTTL {
-			_ = os.Remove(filepath.Join(s.dir, uploadsName, entry.Name())) // tried again next time
-		}
+// settle makes the store's folder durable and removes what a crash left.
+func (s *Store) settle() error {
+	if _, err := s.blobs.Sweep(s.opts.Now().Add(-s.opts.Grace)); err != nil {
+		return err
 	}
 	halves, err := filepath.Glob(filepath.Join(s.dir, rootsName, tempRoot+"*"))
 	if err != nil {
@@ -112,7 +137,7 @@ func (s *Store) sweep() error {
 			return fmt.Errorf("sweep roots: %w", err)
 		}
 	}
-	return nil
+	return errors.Join(atomicfile.SyncDir(s.dir), atomicfile.SyncDir(filepath.Dir(s.dir)))
 }
 
 // Manifest is a manifest as it was pushed.
@@ -124,110 +149,61 @@ type Manifest struct {
 
 // Manifest returns the manifest that a tag or digest refers to.
 func (s *Store) Manifest(ctx context.Context, repo, reference string) (Manifest, error) {
-	record, err := s.index.manifest(ctx, repo, reference)
+	record, err := s.record(ctx, repo, reference)
 	if err != nil {
 		return Manifest{}, err
 	}
-	data, err := s.readBlob(record.Digest, maxManifest)
+	data, err := s.read(record.Digest, maxManifest)
 	if err != nil {
 		return Manifest{}, err
 	}
 	return Manifest{Digest: record.Digest, MediaType: record.MediaType, Bytes: data}, nil
 }
 
+// record finds what the index knows of a manifest, by tag or digest.
+func (s *Store) record(ctx context.Context, repo, reference string) (index.Manifest, error) {
+	find := s.index.ByDigest
+	if tagForm.MatchString(reference) {
+		find = s.index.ByTag
+	}
+	m, found, err := find(ctx, repo, reference)
+	if err == nil && !found {
+		err = fmt.Errorf("manifest %s in %s: %w", reference, repo, ErrNotFound)
+	}
+	return m, err
+}
+
 // Blob opens a blob of a repository and returns its size. Reading to the end
 // fails with ErrCorrupt when the content is not what the digest says.
 func (s *Store) Blob(ctx context.Context, repo, digest string) (io.ReadCloser, int64, error) {
-	d, err := parseDigest(digest)
+	d, err := blob.ParseDigest(digest)
 	if err != nil {
 		return nil, 0, err
 	}
-	linked, err := s.index.linked(ctx, repo, digest)
-	if err != nil {
+	if err := s.has(ctx, repo, d); err != nil {
 		return nil, 0, err
 	}
-	if !linked {
-		return nil, 0, fmt.Errorf("blob %s in %s: %w", digest, repo, ErrNotFound)
-	}
-	return s.open(d)
+	return s.blobs.Open(d)
 }
 
-// open opens a blob's file, verified while it is read.
-func (s *Store) open(d digest) (io.ReadCloser, int64, error) {
-	f, err := os.Open(s.path(d))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, 0, fmt.Errorf("blob %s: %w", d, ErrNotFound)
+// has wants a blob to be in a repository.
+func (s *Store) has(ctx context.Context, repo string, d blob.Digest) error {
+	linked, err := s.index.Linked(ctx, repo, d.String())
+	if err == nil && !linked {
+		err = notIn(repo, d)
 	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("open blob: %w", err)
-	}
-	info, err := f.Stat()
-	if err != nil {
-		f.Close()
-		return nil, 0, fmt.Errorf("open blob: %w", err)
-	}
-	return &verified{file: f, digest: d, hash: d.hash(), left: info.Size()}, info.Size(), nil
+	return err
 }
 
-// readBlob reads a blob of at most limit bytes as a whole.
-func (s *Store) readBlob(text string, limit int64) ([]byte, error) {
-	d, err := parseDigest(text)
+func notIn(repo string, d blob.Digest) error {
+	return fmt.Errorf("blob %s in %s: %w", d, repo, ErrNotFound)
+}
+
+// read reads a blob of at most limit bytes as a whole.
+func (s *Store) read(digest string, limit int64) ([]byte, error) {
+	d, err := blob.ParseDigest(digest)
 	if err != nil {
 		return nil, err
 	}
-	rc, size, err := s.open(d)
-	if err != nil {
-		return nil, err
-	}
-	defer rc.Close()
-	if size > limit {
-		return nil, fmt.Errorf("blob %s has %d bytes, at most %d are read at once", d, size, limit)
-	}
-	return io.ReadAll(rc)
-}
-
-// path is where a blob's file is.
-func (s *Store) path(d digest) string {
-	return filepath.Join(s.dir, blobsName, d.algorithm, d.hex[:2], d.hex)
-}
-
-// adopt makes a complete, verified file the blob with its digest. When it
-// returns, a power cut does not lose it.
-func (s *Store) adopt(f *os.File, d digest) error {
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sync blob: %w", err)
-	}
-	path := s.path(d)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("make folder for blob: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("store blob: %w", err)
-	}
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if err := atomicfile.SyncDir(dir); err != nil {
-			return err
-		}
-		if dir == s.dir {
-			return nil
-		}
-	}
-}
-
-// putBytes stores a small blob.
-func (s *Store) putBytes(data []byte, d digest) error {
-	f, err := os.CreateTemp(filepath.Join(s.dir, uploadsName), "bytes-*")
-	if err != nil {
-		return fmt.Errorf("store blob: %w", err)
-	}
-	defer f.Close()
-	_, err = f.Write(data)
-	if err == nil {
-		err = s.adopt(f, d)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // it has another name when it was stored
-		return fmt.Errorf("store blob %s: %w", d, err)
-	}
-	return nil
+	return s.blobs.Read(d, limit)
 }

@@ -1,4 +1,4 @@
-package registry
+package unpack
 
 import (
 	"archive/tar"
@@ -16,7 +16,7 @@ import (
 // unpacker writes archives below a root that nothing leads out of.
 type unpacker struct {
 	root    *os.Root
-	opts    Options
+	limits  Limits
 	entries int                 // files, folders and links that may still come
 	bytes   int64               // content that may still be written
 	stream  int64               // decompressed bytes that may still be read
@@ -25,7 +25,7 @@ type unpacker struct {
 
 // tooLarge says that a limit was reached.
 func (u *unpacker) tooLarge() error {
-	return fmt.Errorf("the image has more than %d bytes", u.opts.MaxBytes)
+	return fmt.Errorf("the image has more than %d bytes", u.limits.Bytes)
 }
 
 // bounded reads the decompressed layers and ends a bomb, whatever it hides in.
@@ -122,7 +122,7 @@ func (u *unpacker) entry(header *tar.Header, content io.Reader) error {
 
 func (u *unpacker) count() error {
 	if u.entries--; u.entries < 0 {
-		return fmt.Errorf("the image has more than %d entries", u.opts.MaxEntries)
+		return fmt.Errorf("the image has more than %d entries", u.limits.Entries)
 	}
 	return nil
 }
