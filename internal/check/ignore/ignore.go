@@ -15,26 +15,79 @@ import (
 // List is a parsed .dockerignore. The zero value leaves nothing out.
 type List struct {
 	patterns []pattern
+	lines    []Pattern
 }
 
+// Pattern is a line of the list that says something.
+type Pattern struct {
+	Start, End int    // bytes of the source, without white space at both ends
+	Word       string // relative to the context, without the exclamation mark
+	Exception  bool   // an exclamation mark stands before it
+}
+
+// Error says which line cannot be read, and why.
+type Error struct {
+	Pattern
+	Line int // counted from 1
+	Err  error
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("line %d: %q: %v", e.Line, e.word(), e.Err) }
+
+// Unwrap implements the errors package's interface.
+func (e *Error) Unwrap() error { return e.Err }
+
 // Parse reads a .dockerignore (docs.docker.com/build/concepts/context,
-// "Dockerignore files"). The error names the line.
+// "Dockerignore files"). The error is an *Error and names the line.
 func Parse(source []byte) (*List, error) {
 	l := &List{}
 	text := strings.TrimPrefix(string(source), "\ufeff")
-	for number, line := range strings.Split(text, "\n") {
-		word := clean(line)
-		if word == "" {
+	at := len(source) - len(text)
+	number := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		number++
+		p, found := read(line, at)
+		at += len(line) + 1
+		if !found {
 			continue
 		}
-		p, err := compile(word)
+		compiled, err := compile(p.word())
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %q: %w", number+1, word, err)
+			return nil, &Error{p, number, err}
 		}
-		l.patterns = append(l.patterns, p)
+		l.patterns = append(l.patterns, compiled)
+		l.lines = append(l.lines, p)
 	}
 	return l, nil
 }
+
+// read takes a line that begins at an offset apart.
+func read(line string, at int) (Pattern, bool) {
+	word := clean(line)
+	if word == "" {
+		return Pattern{}, false
+	}
+	trimmed := strings.TrimSpace(line)
+	start := at + strings.Index(line, trimmed)
+	p := Pattern{Start: start, End: start + len(trimmed)}
+	p.Word, p.Exception = strings.CutPrefix(word, "!")
+	return p, true
+}
+
+func (p Pattern) word() string {
+	if p.Exception {
+		return "!" + p.Word
+	}
+	return p.Word
+}
+
+// Patterns returns what the lines say, in order.
+func (l *List) Patterns() []Pattern { return l.lines }
+
+// Match says whether the pattern at an index names a path itself, without
+// regard to the folders that it lies in and to the other patterns.
+func (l *List) Match(index int, name string) bool { return l.patterns[index].match(name) }
 
 // clean returns what a line holds: a pattern relative to the context, behind a
 // "!" for an exception, or nothing. A comment begins in the first column.
@@ -89,4 +142,15 @@ func (l *List) Excluded(name string, in Folder) (bool, Folder) {
 		}
 	}
 	return excluded, here
+}
+
+// Deciding returns the index of the pattern that decides about a path, given
+// what Excluded returned for it; below zero when none does.
+func (l *List) Deciding(here Folder) int {
+	for i := len(here.matched) - 1; i >= 0; i-- {
+		if here.matched[i] {
+			return i
+		}
+	}
+	return -1
 }

@@ -1,6 +1,8 @@
 package ignore_test
 
 import (
+	"errors"
+	"fmt"
 	"path"
 	"strings"
 	"testing"
@@ -111,4 +113,29 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%q with an exception for all leaves out %q: %v", source, name, err)
 		}
 	})
+}
+
+func TestPatterns(t *testing.T) {
+	source := "\ufeff# a\r\n /a/b \r\n\n!c\n"
+	l, err := ignore.Parse([]byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, p := range l.Patterns() {
+		got += fmt.Sprintf("%q %q %v|", source[p.Start:p.End], p.Word, p.Exception)
+	}
+	if want := `"/a/b" "a/b" false|"!c" "c" true|`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if _, here := l.Excluded("c", ignore.Folder{}); l.Deciding(here) != -1 || l.Match(0, "c") || !l.Match(1, "c") {
+		t.Error("an exception from nothing decides nothing")
+	}
+	if _, here := l.Excluded("a/b", ignore.Folder{}); l.Deciding(here) != 0 {
+		t.Error("a/b is left out by the first pattern")
+	}
+	var wrong *ignore.Error
+	if _, err := ignore.Parse([]byte("a\n b[ \n")); !errors.As(err, &wrong) || wrong.Start != 3 || wrong.End != 5 || wrong.Line != 2 {
+		t.Errorf("%+v", wrong)
+	}
 }

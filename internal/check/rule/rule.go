@@ -7,7 +7,11 @@
 package rule
 
 import (
+	"errors"
+
+	"github.com/davit-dev/davit/internal/check/dockerfile"
 	"github.com/davit-dev/davit/internal/check/finding"
+	"github.com/davit-dev/davit/internal/check/ignore"
 	"github.com/davit-dev/davit/internal/check/project"
 )
 
@@ -53,6 +57,17 @@ func frame() Set {
 			Dockerfile: func(p *Pass, d *project.Dockerfile) {
 				for _, e := range d.AST.Errors {
 					p.Report(d.File, Report{At: e.Span, Message: e.Message})
+				}
+			},
+			Compose: func(p *Pass, c *project.Compose) {
+				for _, e := range c.AST.Errors {
+					p.Report(c.File, Report{At: dockerfile.Span(e.Span), Message: e.Message})
+				}
+			},
+			Ignore: func(p *Pass, i *project.Ignore) {
+				var wrong *ignore.Error
+				if errors.As(i.Problem, &wrong) {
+					p.Report(i.File, Report{At: dockerfile.Span{Start: wrong.Start, End: wrong.End}, Message: wrong.Err.Error()})
 				}
 			},
 			Module: func(p *Pass, m *project.Module) {
