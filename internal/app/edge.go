@@ -35,7 +35,7 @@ var errNoEdge = errors.New("no edge answers")
 const edgePatience = 10 * time.Second
 
 // openEdge finds a running edge or opens the listeners for a new one.
-func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, log *slog.Logger) (*edge, error) {
+func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, given sockets, log *slog.Logger) (*edge, error) {
 	e := &edge{
 		paths: paths, client: traffic.NewClient(paths.EdgeSocket()),
 		tether: cfg.Tether, log: log,
@@ -44,10 +44,10 @@ func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, log *slog.Logge
 	if err != nil || adopted {
 		return e, err
 	}
-	if e.production, err = listen(ctx, cfg.Edge, "--edge"); err != nil {
+	if e.production, err = given.listen(ctx, edgeSocket, cfg.Edge, "--edge"); err != nil {
 		return nil, err
 	}
-	if e.staging, err = listen(ctx, cfg.Staging, "--staging"); err != nil {
+	if e.staging, err = given.listen(ctx, stagingSocket, cfg.Staging, "--staging"); err != nil {
 		e.production.Close()
 		return nil, err
 	}
@@ -72,14 +72,6 @@ func (e *edge) adopt(ctx context.Context) (adopted bool, err error) {
 	}
 	e.log.Info("edge adopted", "production", e.production.Addr().String())
 	return true, nil
-}
-
-func listen(ctx context.Context, address, flag string) (net.Listener, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", flag, err)
-	}
-	return l, nil
 }
 
 // run starts the edge whenever there is none, until ctx ends. It does not end

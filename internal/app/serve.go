@@ -19,6 +19,7 @@ import (
 	"github.com/davit-dev/davit/internal/registry"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/web"
+	"github.com/davit-dev/davit/internal/x/systemd"
 )
 
 // ServeConfig is what `davit serve` can be told.
@@ -55,6 +56,7 @@ type Platform struct {
 	fleet    *fleet
 	router   *router
 	engine   *release.Engine
+	sockets  sockets // that a service manager has opened for us
 	page     net.Listener
 	socket   net.Listener
 	password string
@@ -99,7 +101,7 @@ func open(ctx context.Context, cfg ServeConfig) (_ *Platform, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
-	if p.edge, err = openEdge(ctx, p.paths, cfg, cfg.Log.With("part", "edge")); err != nil {
+	if p.edge, err = openEdge(ctx, p.paths, cfg, p.sockets, cfg.Log.With("part", "edge")); err != nil {
 		return nil, err
 	}
 	if err := p.openFleet(); err != nil {
@@ -124,6 +126,9 @@ func (p *Platform) openFolder() (err error) {
 			return fmt.Errorf("%s: %s is not a loopback address such as 127.0.0.1:7070, "+
 				"and others are not supported by this version", flag, address)
 		}
+	}
+	if p.sockets, err = takeSockets(); err != nil {
+		return err
 	}
 	if p.paths, err = NewPaths(p.cfg.Data); err != nil {
 		return err
@@ -151,7 +156,7 @@ func (p *Platform) openFleet() error {
 }
 
 func (p *Platform) openDoors(ctx context.Context) (err error) {
-	if p.page, err = listen(ctx, p.cfg.Listen, "--listen"); err != nil {
+	if p.page, err = p.sockets.listen(ctx, pageSocket, p.cfg.Listen, "--listen"); err != nil {
 		return err
 	}
 	_ = os.Remove(p.paths.API()) // a socket that an earlier process left; we hold the lock
@@ -193,13 +198,40 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	group.Go(func() error {
 		return serveHTTP(ctx, p.page, &http.Server{Handler: p.front(desk), ReadHeaderTimeout: 10 * time.Second})
 	})
+	group.Go(func() error { p.keepAlive(ctx); return nil })
 	if p.cfg.Tether {
 		go p.watchTether()
 	}
 	if status, err := desk.Status(ctx); err == nil {
 		ready(status)
+		p.tell(systemd.Ready, systemd.Status(fmt.Sprintf("%d apps, page on %s", len(status.Apps), status.Page)))
 	}
-	return group.Wait()
+	err := group.Wait()
+	p.tell(systemd.Stopping)
+	return err
+}
+
+// tell says something to the service manager, if there is one. That it does not
+// listen is no reason to stop.
+func (p *Platform) tell(states ...string) {
+	if err := systemd.Notify(states...); err != nil {
+		p.cfg.Log.Warn("service manager not told", "error", err)
+	}
+}
+
+// keepAlive tells the service manager, when it wants to know, that control is
+// not stuck: it asks the edge and the journal as everybody does.
+func (p *Platform) keepAlive(ctx context.Context) {
+	interval := systemd.WatchdogInterval()
+	if interval == 0 {
+		return
+	}
+	for ctx.Err() == nil {
+		if _, err := p.edge.client.Status(ctx); err == nil {
+			p.tell(systemd.Alive)
+		}
+		wait(ctx, interval)
+	}
 }
 
 // watchTether ends everything with the process that holds the other end.

@@ -54,6 +54,7 @@ type options struct {
 	data, listen, edge, staging, release, ci string
 	json, skipTests, supersede, detach       bool
 	follow, keep, tether, accept             bool
+	units                                    string
 	tail                                     int
 	check                                    checkOptions
 	build                                    buildOptions

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/pflag"
 
@@ -29,6 +30,8 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.staging, "staging", defaults.Staging, "address of staging traffic")
 	f.BoolVar(&o.accept, "accept-unsandboxed", false, "run instances although nothing keeps them from the data folder")
 	f.BoolVar(&o.tether, "tether", false, "end everything when standard input ends")
+	f.StringVar(&o.units, "print-systemd", "", "print the units for systemd instead; =DIR writes them into a folder")
+	f.Lookup("print-systemd").NoOptDefVal = "-"
 }
 
 func runServe(ctx context.Context, c *call) error {
@@ -36,15 +39,37 @@ func runServe(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(c.Err, nil))
-	err = app.Serve(ctx, app.ServeConfig{
+	cfg := app.ServeConfig{
 		Data: data, Listen: c.listen, Edge: c.edge, Staging: c.staging,
-		AcceptUnsandboxed: c.accept, Tether: c.tether, Stdin: c.In, Log: log,
-	}, func(status api.Status) { c.announce(status) })
+		AcceptUnsandboxed: c.accept, Tether: c.tether, Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
+	}
+	if c.units != "" {
+		return c.printUnits(cfg)
+	}
+	err = app.Serve(ctx, cfg, func(status api.Status) { c.announce(status) })
 	if err == nil && ctx.Err() != nil {
 		fmt.Fprintln(c.Err, "davit: apps and traffic go on without control; 'davit serve' takes over, 'davit down' ends them")
 	}
 	return err
+}
+
+// printUnits prints the units for systemd, or writes them into a folder.
+func (c *call) printUnits(cfg app.ServeConfig) error {
+	units, err := app.Units(cfg)
+	if err != nil {
+		return err
+	}
+	for _, u := range units {
+		if c.units == "-" {
+			fmt.Fprintf(c.Out, "# %s\n%s\n", u.Name, u.Text)
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(c.units, u.Name), []byte(u.Text), 0o644); err != nil { //nolint:gosec // units are for everybody to read
+			return fmt.Errorf("write the unit: %w", err)
+		}
+		fmt.Fprintln(c.Out, filepath.Join(c.units, u.Name))
+	}
+	return nil
 }
 
 // announce says where everything is once it answers.

@@ -1,0 +1,96 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Unit is a file for systemd.
+type Unit struct{ Name, Text string }
+
+// Units returns the units under which systemd runs davit as cfg says: the service,
+// and the sockets that it keeps open while the service starts again.
+func Units(cfg ServeConfig) ([]Unit, error) {
+	data, err := filepath.Abs(cfg.Data)
+	if err != nil {
+		return nil, fmt.Errorf("find the data folder: %w", err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find davit itself: %w", err)
+	}
+	units := []Unit{{"davit.service", serviceUnit(program, data, cfg)}}
+	for _, s := range []struct{ name, what, address string }{
+		{edgeSocket, "production traffic", cfg.Edge},
+		{stagingSocket, "staging traffic", cfg.Staging},
+		{pageSocket, "page and registry", cfg.Listen},
+	} {
+		units = append(units, Unit{s.name + ".socket", socketUnit(s.name, s.what, s.address)})
+	}
+	return units, nil
+}
+
+// serviceUnit ends control alone when the service is stopped: apps and edge are
+// processes of their own, which the next control adopts. Delegate lets davit put
+// them into cgroups of theirs.
+func serviceUnit(program, data string, cfg ServeConfig) string {
+	command := []string{program, "serve", "--data", data}
+	if cfg.AcceptUnsandboxed {
+		command = append(command, "--accept-unsandboxed")
+	}
+	for i, word := range command {
+		command[i] = unitWord(word)
+	}
+	var sockets []string
+	for _, name := range socketNames() {
+		sockets = append(sockets, name+".socket")
+	}
+	return fmt.Sprintf(`[Unit]
+Description=davit, from source to production
+Documentation=https://github.com/davit-dev/davit
+After=network.target %[2]s
+Requires=%[2]s
+
+[Service]
+Type=notify
+ExecStart=%[1]s
+Restart=always
+RestartSec=1
+WatchdogSec=30
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+Also=%[2]s
+`, strings.Join(command, " "), strings.Join(sockets, " "))
+}
+
+func socketUnit(name, what, address string) string {
+	return fmt.Sprintf(`[Unit]
+Description=davit: %s
+
+[Socket]
+ListenStream=%s
+FileDescriptorName=%s
+Service=davit.service
+Backlog=4096
+
+[Install]
+WantedBy=sockets.target
+`, what, address, name)
+}
+
+// unitWord quotes a word of a command line (systemd.service(5), "Command lines";
+// systemd.unit(5), "Specifiers").
+func unitWord(word string) string {
+	word = strings.NewReplacer("%", "%%", "$", "$$", `\`, `\\`, `"`, `\"`).Replace(word)
+	if strings.ContainsAny(word, " \t'\"\\;") {
+		return `"` + word + `"`
+	}
+	return word
+}

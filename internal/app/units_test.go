@@ -1,0 +1,38 @@
+package app
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestUnits lets systemd itself read the units.
+func TestUnits(t *testing.T) {
+	cfg := DefaultServeConfig()
+	cfg.Data = filepath.Join(t.TempDir(), "a b%c")
+	units, err := Units(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	var files []string
+	for _, u := range units {
+		files = append(files, filepath.Join(dir, u.Name))
+		if err := os.WriteFile(files[len(files)-1], []byte(u.Text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(units) != 4 || !strings.Contains(units[0].Text, `--data "`) || !strings.Contains(units[0].Text, `a b%%c"`) {
+		t.Errorf("%d units, the first is\n%s", len(units), units[0].Text)
+	}
+	tool, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("SKIP: systemd-analyze is not on PATH")
+	}
+	out, err := exec.CommandContext(t.Context(), tool, append([]string{"verify", "--man=no"}, files...)...).CombinedOutput()
+	if err != nil || strings.Contains(string(out), dir) {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
+	}
+}
