@@ -21,7 +21,7 @@ func TestServiceManager(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer manager.Close()
+	defer func() { _ = manager.Close() }()
 	edge, staging, page := freeAddress(t), freeAddress(t), freeAddress(t)
 	cmd := exec.Command(tool, "--listen="+edge, "--listen="+staging, "--listen="+page,
 		"--fdname=davit-edge:davit-staging:davit-page", "--setenv=NOTIFY_SOCKET="+filepath.Join(dir, "notify"),
@@ -37,7 +37,7 @@ func TestServiceManager(t *testing.T) {
 	if got := p.status().Edge.Production; got != edge {
 		t.Errorf("production is on %s, the manager opened %s", got, edge)
 	}
-	res, err := http.Get("http://" + edge + "/") //nolint:noctx // a test
+	res, err := http.Get("http://" + edge + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func hears(t *testing.T, manager *net.UnixConn, state string) {
 // freeAddress returns one that nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

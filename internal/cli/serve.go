@@ -64,7 +64,7 @@ func (c *call) printUnits(cfg app.ServeConfig) error {
 			fmt.Fprintf(c.Out, "# %s\n%s\n", u.Name, u.Text)
 			continue
 		}
-		if err := os.WriteFile(filepath.Join(c.units, u.Name), []byte(u.Text), 0o644); err != nil { //nolint:gosec // units are for everybody to read
+		if err := os.WriteFile(filepath.Join(c.units, u.Name), []byte(u.Text), 0o644); err != nil {
 			return fmt.Errorf("write the unit: %w", err)
 		}
 		fmt.Fprintln(c.Out, filepath.Join(c.units, u.Name))

@@ -70,9 +70,12 @@ func Listeners() (map[string]net.Listener, error) {
 			return nil, fmt.Errorf("take over sockets: %w", err)
 		}
 	}
-	n, err := strconv.Atoi(count)
-	if pid != strconv.Itoa(os.Getpid()) || err != nil || n <= 0 {
+	if pid != strconv.Itoa(os.Getpid()) {
 		return nil, nil
+	}
+	n, err := strconv.Atoi(count)
+	if err != nil || n < 0 {
+		return nil, fmt.Errorf("take over sockets: LISTEN_FDS=%q is not a number of them", count)
 	}
 	all := map[string]net.Listener{}
 	for i := range n {

@@ -53,7 +53,7 @@ func TestNotify(t *testing.T) {
 		if want := "READY=1\nSTATUS=one two"; err != nil || string(got[:n]) != want {
 			t.Errorf("%s: got %q, %v", name, got[:n], err)
 		}
-		conn.Close()
+		_ = conn.Close()
 	}
 	if err := systemd.Notify(systemd.Alive); err == nil {
 		t.Error("a manager that is gone was told something")
@@ -65,8 +65,12 @@ func TestWatchdogInterval(t *testing.T) {
 		usec, pid string
 		want      time.Duration
 	}{
-		{"", "", 0}, {"x", "", 0}, {"-5", "", 0}, {"2000000", "", time.Second},
-		{"2000000", fmt.Sprint(os.Getpid()), time.Second}, {"2000000", "1", 0},
+		{"", "", 0},
+		{"x", "", 0},
+		{"-5", "", 0},
+		{"2000000", "", time.Second},
+		{"2000000", fmt.Sprint(os.Getpid()), time.Second},
+		{"2000000", "1", 0},
 	} {
 		t.Setenv("WATCHDOG_USEC", c.usec)
 		t.Setenv("WATCHDOG_PID", c.pid)
