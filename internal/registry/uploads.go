@@ -68,7 +68,6 @@ func (h *handler) beginUpload(w http.ResponseWriter, r *http.Request, repo strin
 		refuse(w, r, err, "")
 		return
 	}
-	u.Lock()
 	defer u.Unlock()
 	if query.Has("digest") {
 		defer h.store.blobs.Drop(u) // the client does not know it and cannot go on

@@ -5,6 +5,7 @@
 package blob
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -95,18 +96,14 @@ func (s *Store) adopt(f *os.File, d Digest, then func() error) error {
 
 // Put stores a small blob; then names it, as in Finish.
 func (s *Store) Put(data []byte, d Digest, then func() error) error {
-	f, err := os.CreateTemp(filepath.Join(s.dir, uploadsName), "bytes-*")
+	u, err := s.Begin("", d)
 	if err != nil {
-		return fmt.Errorf("store blob: %w", err)
+		return err
 	}
-	defer f.Close()
-	_, err = f.Write(data)
-	if err == nil {
-		err = s.adopt(f, d, then)
+	defer u.Unlock()
+	defer s.Drop(u)
+	if err := u.Append(bytes.NewReader(data)); err != nil {
+		return err
 	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // it has another name when it was stored
-		return fmt.Errorf("store blob %s: %w", d, err)
-	}
-	return nil
+	return s.Finish(u, d, then)
 }

@@ -28,8 +28,8 @@ type Upload struct {
 
 var uploadForm = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
-// Begin makes a new upload to a repository, to which it is bound. The digest may
-// be none; when it is known, the content is hashed as it comes.
+// Begin makes a new upload to a repository, to which it is bound, and locks it.
+// The digest may be none; when it is known, the content is hashed as it comes.
 func (s *Store) Begin(repo string, d Digest) (*Upload, error) {
 	u := &Upload{id: rand.Text(), max: s.max, algorithm: d.algorithm, sum: d.hash()}
 	if u.algorithm == "" {
@@ -37,13 +37,15 @@ func (s *Store) Begin(repo string, d Digest) (*Upload, error) {
 	}
 	name := uploadName(repo, u.id)
 	u.path = filepath.Join(s.dir, uploadsName, name)
-	f, err := os.OpenFile(u.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("begin upload: %w", err)
-	}
+	u.Lock() // before it can be found, and swept
 	s.mu.Lock()
 	s.uploads[name] = u
 	s.mu.Unlock()
+	f, err := os.OpenFile(u.path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		s.Drop(u)
+		return nil, fmt.Errorf("begin upload: %w", err)
+	}
 	return u, f.Close()
 }
 
