@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestForeignPagesAreRefused is what a page in the operator's browser could try
+// TestReliability22ForeignPagesAreRefused is what a page in the operator's browser could try
 // on a loopback address.
-func TestForeignPagesAreRefused(t *testing.T) {
+func TestReliability22ForeignPagesAreRefused(t *testing.T) {
 	handler := guard(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }))
 	for _, test := range []struct {
 		host, origin string

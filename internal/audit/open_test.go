@@ -72,7 +72,7 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestReliability26OpenRefuses(t *testing.T) {
 	sql := func(query string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
 			t.Helper()

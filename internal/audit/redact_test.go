@@ -92,7 +92,7 @@ func TestRedactLeavesTheRest(t *testing.T) {
 	}
 }
 
-func TestNoSecretReachesTheFile(t *testing.T) {
+func TestReliability28NoSecretReachesTheFile(t *testing.T) {
 	dir := t.TempDir()
 	log := open(t, dir)
 	_, err := log.Append(t.Context(), audit.Entry{Kind: "k", Data: json.RawMessage(`{"password":"hunter2","log":"x://a:hunter2@b"}`)})

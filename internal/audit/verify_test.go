@@ -56,8 +56,8 @@ func TestVerifyTakesAWholeJournal(t *testing.T) {
 	}
 }
 
-// TestVerifyNamesTheFirstBadEntry changes one byte, or one row, at a time.
-func TestVerifyNamesTheFirstBadEntry(t *testing.T) {
+// TestReliability24VerifyNamesTheFirstBadEntry changes one byte, or one row, at a time.
+func TestReliability24VerifyNamesTheFirstBadEntry(t *testing.T) {
 	for name, test := range map[string]struct {
 		query string
 		bad   int64
@@ -92,7 +92,7 @@ func TestVerifyNamesTheFirstBadEntry(t *testing.T) {
 	}
 }
 
-func TestVerifyNamesTheContradictedCheckpoint(t *testing.T) {
+func TestReliability24VerifyNamesTheContradictedCheckpoint(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(t *testing.T, dir string, known []audit.Checkpoint)
 		known  bool // whether a client's checkpoints are needed to see it

@@ -118,7 +118,7 @@ check:
 	}
 }
 
-func TestErrorsNameThePlace(t *testing.T) {
+func TestReliability30ErrorsNameThePlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"nam: x":                              `1:1: unknown key "nam": did you mean "name"?`,
 		"run:\n  prot: 1":                     `2:3: unknown key "prot" in run: did you mean "port"?`,
@@ -212,8 +212,8 @@ func TestATabHasAHint(t *testing.T) {
 	}
 }
 
-// TestABombIsCheap: a billion laughs in a few bytes.
-func TestABombIsCheap(t *testing.T) {
+// TestReliability30ABombIsCheap: a billion laughs in a few bytes.
+func TestReliability30ABombIsCheap(t *testing.T) {
 	bomb := "a0: &a0 [x]\n"
 	for i := range 60 {
 		name, before := string(rune('a'+i%26)), string(rune('a'+(i+25)%26))

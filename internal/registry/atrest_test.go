@@ -166,7 +166,7 @@ func TestLayersAreUnpackedOverEachOther(t *testing.T) {
 	}
 }
 
-func TestHostileLayersAreRefused(t *testing.T) {
+func TestReliability19HostileLayersAreRefused(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside")
 	for what, layer := range map[string][]byte{
 		"parent": archive(t, tar.Header{Name: "../outside", Typeflag: tar.TypeReg}),

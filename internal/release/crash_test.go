@@ -10,9 +10,9 @@ import (
 	"github.com/davit-dev/davit/internal/release"
 )
 
-// TestCrashAtEveryBoundary kills control at every touch of the world and of the
+// TestReliability11CrashAtEveryBoundary kills control at every touch of the world and of the
 // journal, boots it again, and wants the end that a life without a crash has.
-func TestCrashAtEveryBoundary(t *testing.T) {
+func TestReliability11CrashAtEveryBoundary(t *testing.T) {
 	for _, script := range []struct {
 		name   string
 		errors float64

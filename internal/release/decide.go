@@ -119,7 +119,7 @@ func (a *App) advance(r *Release, w World) *Event {
 		}
 		return act(Action{Kind: Start, Release: r.ID})
 	case PhaseStarted:
-		return a.admit(r)
+		return a.admit(r, w)
 	case PhaseCanary, PhaseBaking:
 		return a.watch(r, w)
 	default:
@@ -129,8 +129,11 @@ func (a *App) advance(r *Release, w World) *Event {
 
 // admit sends a started release its first traffic: all of it when there is
 // nothing to compare with, or when it is a version that was live before.
-func (a *App) admit(r *Release) *Event {
+func (a *App) admit(r *Release, w World) *Event {
 	if a.Live != "" && r.BackFrom == "" {
+		if !w.Instances[a.Live].Ready {
+			return nil // no canary without the way back; heal brings it up again
+		}
 		return a.step(r, 1)
 	}
 	if r.gated(BeforeLive) {

@@ -129,7 +129,7 @@ func TestACanaryWhoseProcessEndsGoesAtOnce(t *testing.T) {
 	})
 }
 
-func TestWithoutTrafficItHoldsForAPerson(t *testing.T) {
+func TestReliability09WithoutTrafficItHoldsForAPerson(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		w.change(func() { w.rate = 0 })
@@ -167,7 +167,7 @@ func TestUndecidedFollowsThePolicy(t *testing.T) {
 	}
 }
 
-func TestABreachWhileHeldRollsBack(t *testing.T) {
+func TestReliability10ABreachWhileHeldRollsBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		w.change(func() { w.rate = 1 })
@@ -208,7 +208,7 @@ func TestApprovals(t *testing.T) {
 	}
 }
 
-func TestALapseEntersTheStepAgainAndTheSecondHolds(t *testing.T) {
+func TestReliability11ALapseEntersTheStepAgainAndTheSecondHolds(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		id := c.submit(t, plan("v2")).ID
@@ -252,7 +252,7 @@ func TestAbort(t *testing.T) {
 	})
 }
 
-func TestOneReleaseAtATime(t *testing.T) {
+func TestReliability14OneReleaseAtATime(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		first := c.submit(t, plan("v2")).ID

@@ -40,6 +40,8 @@ type world struct {
 
 	rate     float64            // requests a second
 	errors   map[string]float64 // share that fails, by release
+	blind    bool               // the edge tells no counts
+	skew     time.Duration      // of the clock that stamps journal entries
 	slow     map[string]bool    // releases that are slower than the stable version's cuts
 	scoredAt time.Time
 	seq      uint64
@@ -81,7 +83,7 @@ func (w *world) Append(_ context.Context, e release.Entry) (release.Entry, error
 	if err := w.touch(); err != nil {
 		return e, err
 	}
-	e.Index, e.Time = int64(len(w.entries)), time.Now()
+	e.Index, e.Time = int64(len(w.entries)), time.Now().Add(w.skew)
 	w.entries = append(w.entries, e)
 	return e, nil
 }
@@ -196,6 +198,9 @@ func (w *world) Set(_ context.Context, all ...release.Traffic) error {
 func (w *world) Cohorts(_ context.Context, app string, after release.Cursor) (release.Batch, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.blind {
+		return release.Batch{}, false, errors.New("the edge does not answer")
+	}
 	t := w.table[app]
 	batch := release.Batch{Epoch: "edge", Next: after.Next}
 	if w.lapsed[app] != 0 && w.lapsed[app] == t.Version {

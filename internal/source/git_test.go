@@ -196,7 +196,7 @@ func TestABrokenRepositoryIsNone(t *testing.T) {
 
 // A repository may come from anybody. Whatever its configuration, attributes
 // and hooks name must not run when davit looks at it.
-func TestAHostileRepositoryExecutesNothing(t *testing.T) {
+func TestReliability23AHostileRepositoryExecutesNothing(t *testing.T) {
 	dir := repository(t, "")
 	marker := filepath.Join(t.TempDir(), "executed")
 	evil := filepath.Join(t.TempDir(), "evil")

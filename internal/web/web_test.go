@@ -148,7 +148,7 @@ func TestThePageChangesNothing(t *testing.T) {
 	}
 }
 
-func TestHostileTextIsEscaped(t *testing.T) {
+func TestReliability21HostileTextIsEscaped(t *testing.T) {
 	s := newStage()
 	evil := canary(4)
 	evil.Actor, evil.Waiting, evil.Revision = `<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, "</main>"

@@ -43,7 +43,7 @@ func TestLogCutsLongLines(t *testing.T) {
 	}
 }
 
-func TestLogDropsAFlood(t *testing.T) {
+func TestReliability27LogDropsAFlood(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
 	const lines = 1_000_000
 	begin := time.Now()
