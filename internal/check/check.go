@@ -29,6 +29,7 @@ import (
 	"github.com/davit-dev/davit/internal/check/rules/goimage"
 	"github.com/davit-dev/davit/internal/check/rules/gomod"
 	"github.com/davit-dev/davit/internal/check/rules/hadolint"
+	"github.com/davit-dev/davit/internal/check/rules/labels"
 	"github.com/davit-dev/davit/internal/check/rules/packages"
 	"github.com/davit-dev/davit/internal/check/rules/services"
 	"github.com/davit-dev/davit/internal/check/rules/shell"
@@ -50,6 +51,7 @@ type Changes = fix.Changes
 func Rules() rule.Set {
 	return rule.NewSet(
 		hadolint.Rules(),
+		labels.Rules(),
 		packages.Rules(),
 		shell.Rules(),
 		buildkit.Rules(),
