@@ -82,6 +82,62 @@ func TestMountRangeAndDeleteOfBlobs(t *testing.T) {
 	f.want(200, "", "GET", "/v2/one/blobs/"+d, nil)
 }
 
+func TestUploadsBelongToTheirRepository(t *testing.T) {
+	dir := t.TempDir()
+	var path string
+	data := []byte("of one repository")
+	t.Run("begun", func(t *testing.T) {
+		f := serveAt(t, dir, registry.Options{})
+		path = f.want(202, "", "POST", "/v2/one/blobs/uploads/", nil).Header.Get("Location")
+		f.want(202, "", "PATCH", path, data[:5])
+	})
+	f := serveAt(t, dir, registry.Options{}) // by another process
+	other := strings.Replace(path, "/one/", "/two/", 1)
+	f.want(404, "BLOB_UPLOAD_UNKNOWN", "GET", other, nil)
+	f.want(404, "BLOB_UPLOAD_UNKNOWN", "PUT", other+"?digest="+sha(data), data[5:])
+	f.want(404, "BLOB_UPLOAD_UNKNOWN", "DELETE", other, nil)
+	f.want(404, "BLOB_UPLOAD_UNKNOWN", "GET", "/v2/one/blobs/uploads/registry.db", nil)
+	f.want(201, "", "PUT", path+"?digest="+sha(data), data[5:])
+}
+
+func TestRangesDoNotReadTheRest(t *testing.T) {
+	f := serve(t, registry.Options{})
+	d := f.blob("app", []byte("0123456789"))
+	f.flip(d) // the last byte
+	if a := f.want(206, "", "GET", "/v2/app/blobs/"+d, nil, "Range", "bytes=0-3"); string(a.body) != "0123" {
+		t.Errorf("got %q", a.body)
+	}
+	f.want(404, "BLOB_UNKNOWN", "GET", "/v2/other/blobs/"+d, nil, "Range", "bytes=0-3")
+}
+
+func TestTagsBesideADigest(t *testing.T) {
+	f := serve(t, registry.Options{})
+	manifest, d := f.image("app", "", "{}")
+	path := "/v2/app/manifests/" + sha5(manifest)
+	a := f.want(201, "", "PUT", path+"?tag=v1&tag=v1.2&tag=latest", manifest, "Content-Type", imageType)
+	if got := a.Header.Values("OCI-Tag"); !slices.Equal(got, []string{"v1", "v1.2", "latest"}) {
+		t.Errorf("set %q", got)
+	}
+	for _, tag := range []string{"v1", "v1.2", "latest"} {
+		if a := f.want(200, "", "GET", "/v2/app/manifests/"+tag, nil); a.Header.Get("Docker-Content-Digest") != sha5(manifest) {
+			t.Errorf("%s is %s", tag, a.Header.Get("Docker-Content-Digest"))
+		}
+	}
+	put := func(status int, code, path string) {
+		t.Helper()
+		f.want(status, code, "PUT", path, manifest, "Content-Type", imageType)
+	}
+	put(400, "TAG_INVALID", path+"?tag=-no")
+	put(400, "TAG_INVALID", "/v2/app/manifests/v1?tag=v2")
+	put(414, "TAG_INVALID", path+"?tag=x"+strings.Repeat("&tag=x", 64))
+	put(201, "", "/v2/app/manifests/release-1")
+	put(409, "DENIED", path+"?tag=new&tag=release-1") // all or nothing
+	f.want(404, "MANIFEST_UNKNOWN", "GET", "/v2/app/manifests/new", nil)
+	if a := f.want(200, "", "GET", "/v2/app/manifests/release-1", nil); a.Header.Get("Docker-Content-Digest") != d {
+		t.Error("the release tag has moved")
+	}
+}
+
 func TestManifests(t *testing.T) {
 	f := serve(t, registry.Options{})
 	manifest, d := f.image("app", "v1", "{}", []byte("layer"))
@@ -141,6 +197,11 @@ func TestReliability07OverwritingAReleaseTag(t *testing.T) {
 	f.want(404, "MANIFEST_UNKNOWN", "GET", "/v2/app/manifests/"+sha(other), nil)
 	f.want(201, "", "PUT", "/v2/app/manifests/latest", manifest, "Content-Type", imageType)
 	f.want(201, "", "PUT", "/v2/app/manifests/latest", other, "Content-Type", imageType)
+
+	f.want(202, "", "DELETE", "/v2/app/manifests/"+d, nil) // the tag does not come free with it
+	f.want(404, "MANIFEST_UNKNOWN", "GET", "/v2/app/manifests/release-1", nil)
+	f.want(409, "DENIED", "PUT", "/v2/app/manifests/release-1", other, "Content-Type", imageType)
+	f.want(201, "", "PUT", "/v2/app/manifests/release-1", manifest, "Content-Type", imageType)
 }
 
 func TestTagsInPages(t *testing.T) {
