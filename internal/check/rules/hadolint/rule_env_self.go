@@ -92,11 +92,11 @@ func splitEnv(d *project.Dockerfile, outer *dockerfile.Instruction, k int) *find
 	if strings.ContainsAny(head, "\r\n") || !i.Args[k].Contiguous() {
 		return nil
 	}
-	end := strings.IndexByte(between, '\n')
-	if end < 0 {
+	first, _, several := strings.Cut(between, "\n")
+	if !several {
 		return rule.SafeFix(rule.Edit(d.File, dockerfile.Span{Start: from, End: to}, d.Newline()+head))
 	}
 	indent := from + strings.LastIndexByte(between, '\n') + 1
-	line := dockerfile.Span{Start: from, End: from + len(strings.TrimRight(between[:end], "\r"))}
+	line := dockerfile.Span{Start: from, End: from + len(strings.TrimRight(first, "\r"))}
 	return rule.SafeFix(rule.Edit(d.File, line, ""), rule.Edit(d.File, dockerfile.Span{Start: indent, End: to}, head))
 }

@@ -140,7 +140,7 @@ func simpleWords(text string) (words []string, variables, ok bool) {
 				word.Reset()
 			}
 			inWord = false
-		case quote != '\'' && strings.IndexByte("\\`", c) >= 0, quote == 0 && strings.IndexByte("|&;<>()*?[]#~!\n\r", c) >= 0:
+		case needsShell(c, quote):
 			return nil, false, false
 		default:
 			inWord = true
@@ -151,6 +151,11 @@ func simpleWords(text string) (words []string, variables, ok bool) {
 		words = append(words, word.String())
 	}
 	return words, variables, quote == 0
+}
+
+// needsShell says that a character means something to a shell, in quotes or out.
+func needsShell(c, quote byte) bool {
+	return quote != '\'' && strings.IndexByte("\\`", c) >= 0 || quote == 0 && strings.IndexByte("|&;<>()*?[]#~!\n\r", c) >= 0
 }
 
 // isBuiltin knows what only a shell can do.
