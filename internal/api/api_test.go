@@ -62,6 +62,11 @@ func (s *server) Steer(_ context.Context, verb api.Verb, target, _ string) (rele
 
 func (s *server) Shutdown(context.Context, string) error { return nil }
 
+func (s *server) Scrub(_ context.Context, actor string) (api.Scrub, error) {
+	s.actor = actor
+	return api.Scrub{Blobs: 2, Damaged: []api.Damage{{Digest: "sha256:1", Missing: true}}}, nil
+}
+
 func (s *server) Leaves(_ context.Context, from int64, fn func([]byte) error) error {
 	if from > 0 {
 		return errors.New("the disk is gone")
@@ -92,7 +97,7 @@ func serve(t *testing.T) (*server, *api.Client, string) {
 		t.Fatal(err)
 	}
 	web := &http.Server{
-		Handler:     api.NewHandler(s, s, s, slog.New(slog.DiscardHandler)),
+		Handler:     api.NewHandler(s, s, s, s, slog.New(slog.DiscardHandler)),
 		ConnContext: api.ConnContext,
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
@@ -124,6 +129,14 @@ func TestSubmitTellsWhoAsksAndWhyNot(t *testing.T) {
 	var refusal *api.Error
 	if !errors.As(err, &refusal) || refusal.Code != release.CodeBlocked || refusal.Hint != "unblock it" || refusal.Release != "orders-2" {
 		t.Errorf("got %#v", err)
+	}
+}
+
+func TestScrubTellsWhoAsks(t *testing.T) {
+	s, client, _ := serve(t)
+	found, err := client.Scrub(t.Context())
+	if err != nil || found.Blobs != 2 || len(found.Damaged) != 1 || !found.Damaged[0].Missing || s.actor == "" {
+		t.Errorf("%+v, %v; asked by %q", found, err, s.actor)
 	}
 }
 

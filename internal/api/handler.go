@@ -39,16 +39,19 @@ type Journal interface {
 // Handler answers under /v1/. It belongs on a unix socket whose server uses
 // ConnContext, so that the journal knows who asked.
 type Handler struct {
-	Watcher Watcher
-	Steerer Steerer
-	Journal Journal
-	Log     *slog.Logger
-	mux     *http.ServeMux
+	Watcher  Watcher
+	Steerer  Steerer
+	Scrubber Scrubber
+	Journal  Journal
+	Log      *slog.Logger
+	mux      *http.ServeMux
 }
 
 // NewHandler wires the routes.
-func NewHandler(watcher Watcher, steerer Steerer, journal Journal, log *slog.Logger) *Handler {
-	h := &Handler{Watcher: watcher, Steerer: steerer, Journal: journal, Log: log, mux: http.NewServeMux()}
+func NewHandler(watcher Watcher, steerer Steerer, scrubber Scrubber, journal Journal, log *slog.Logger) *Handler {
+	h := &Handler{
+		Watcher: watcher, Steerer: steerer, Scrubber: scrubber, Journal: journal, Log: log, mux: http.NewServeMux(),
+	}
 	h.mux.HandleFunc("GET /v1/status", h.status)
 	h.mux.HandleFunc("POST /v1/releases", h.submit)
 	h.mux.HandleFunc("GET /v1/releases/{id}/events", h.events)
@@ -57,6 +60,7 @@ func NewHandler(watcher Watcher, steerer Steerer, journal Journal, log *slog.Log
 	h.mux.HandleFunc("GET /v1/apps/{app}/logs", h.logs)
 	h.mux.HandleFunc("GET /v1/journal", h.journal)
 	h.mux.HandleFunc("GET /v1/checkpoint", h.checkpoint)
+	h.mux.HandleFunc("POST /v1/registry/scrub", h.scrub)
 	h.mux.HandleFunc("POST /v1/shutdown", h.shutdown)
 	return h
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/davit-dev/davit/internal/release/traffic"
 )
 
-// desk is where people and tools ask: it implements api.Watcher and
-// api.Steerer, and gives the page what it shows.
+// desk is where people and tools ask: it implements api.Watcher,
+// api.Steerer and api.Scrubber, and gives the page what it shows.
 type desk struct {
 	platform *Platform
 }

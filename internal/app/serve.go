@@ -97,7 +97,7 @@ func open(ctx context.Context, cfg ServeConfig) (_ *Platform, err error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	p.journal = journal{log}
-	p.images, err = registry.Open(p.paths.Registry(), registry.Options{Held: p.holder})
+	p.images, err = registry.Open(p.paths.Registry(), registry.Options{Held: p.holder, Log: cfg.Log.With("part", "registry")})
 	if err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
 	}
@@ -189,9 +189,10 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { p.edge.run(ctx); return nil })
 	group.Go(func() error { return p.engine.Run(ctx) })
+	group.Go(func() error { return p.images.Run(ctx) })
 	group.Go(func() error {
 		return serveHTTP(ctx, p.socket, &http.Server{
-			Handler:     api.NewHandler(desk, desk, p.journal, p.cfg.Log.With("part", "api")),
+			Handler:     api.NewHandler(desk, desk, desk, p.journal, p.cfg.Log.With("part", "api")),
 			ConnContext: api.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		})
 	})

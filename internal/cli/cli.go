@@ -80,7 +80,7 @@ func commands() []command {
 		serveCommand(), downCommand(),
 		statusCommand(), releasesCommand(), showCommand(), logsCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
-		auditCommand(), demoCommand(), versionCommand(),
+		auditCommand(), registryCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -65,6 +66,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "orders": orders, "traffic": traffic, "exits": exits, "until": until,
+			"damage": damage,
 		},
 	})
 }
@@ -228,4 +230,22 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%q never appeared: %s", word, output)
 		}
 	}
+}
+
+// damage flips a bit in one of the files below a folder.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	var files []string
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			files = append(files, path)
+		}
+		return err
+	}))
+	if len(files) == 0 {
+		ts.Fatalf("there is no file below %s", args[0])
+	}
+	data, err := os.ReadFile(files[0])
+	ts.Check(err)
+	data[0] ^= 1
+	ts.Check(os.WriteFile(files[0], data, 0o600))
 }
