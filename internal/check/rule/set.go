@@ -143,41 +143,12 @@ func (r Rule) named(name string) bool {
 
 // Unknown says that a name is no code, and which one may have been meant.
 func (s Set) Unknown(name string) error {
-	best, distance := "", 3
+	var known []string
 	for _, r := range s {
-		for _, known := range append([]string{r.Code}, r.Aliases...) {
-			if d := levenshtein(strings.ToUpper(name), strings.ToUpper(known)); d < distance {
-				best, distance = known, d
-			}
-		}
+		known = append(append(known, r.Code), r.Aliases...)
 	}
-	if best == "" {
-		return fmt.Errorf("%q is not the code of a rule; `davit check --list` shows them", name)
+	if near := Nearest(name, known); near != "" {
+		return fmt.Errorf("%q is not the code of a rule; did you mean %q?", name, near)
 	}
-	return fmt.Errorf("%q is not the code of a rule; did you mean %q?", name, best)
-}
-
-// levenshtein counts the letters to add, take away or change to get from a to
-// b. Names longer than any code are not compared.
-func levenshtein(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := last
-			if a[i] != b[j] {
-				change++
-			}
-			last = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, change)
-		}
-	}
-	return row[len(b)]
+	return fmt.Errorf("%q is not the code of a rule; `davit check --list` shows them", name)
 }
