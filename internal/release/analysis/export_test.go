@@ -64,3 +64,20 @@ func NextClassFactors(tb testing.TB, seen Counts, w, tolerance float64) []ClassF
 	}
 	return all
 }
+
+// Earned is what both processes have earned under the promised split, before
+// anything is divided out of it.
+func Earned(t *Test) (e, mirror float64) {
+	nothing := make([]float64, t.cfg.Steps)
+	return math.Exp(t.worse.logE(nothing)), math.Exp(t.notWorse.logE(nothing))
+}
+
+// Split is the evidence that the split is another one.
+func Split(t *Test) float64 { return math.Exp(t.split.logE()) }
+
+// Batch is the factor of a batch under an odds ratio.
+func Batch(canary, stable Counts, psi, tolerance float64) float64 {
+	var b batch
+	b.add(Cohort{Canary: canary, Stable: stable})
+	return math.Exp(b.gains([]float64{psi}, tolerance)[0])
+}

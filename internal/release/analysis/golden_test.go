@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/davit-dev/davit/internal/release/analysis"
@@ -73,29 +74,129 @@ func (v vector) verdict(t *testing.T) analysis.Verdict {
 	return test.Verdict()
 }
 
-// direct multiplies unit by unit, component by component.
+// direct multiplies unit by unit, component by component. What another split
+// would explain as well is divided out.
 func (v vector) direct() (e, highest, mirror float64) {
 	highest = 1
 	units, failed := float64(v.Prior[0]+v.Prior[1]), float64(v.Prior[1])
 	worse := ones(7 * v.Steps)
 	notWorse := ones(4 * v.Steps)
+	labels := make([][2]int64, v.Steps)
+	weights := make([]float64, v.Steps)
+	blind := directBlind{tolerance: v.Tolerance, steps: v.Steps, e: ones(7 * v.Steps)}
 	for _, c := range v.Cohorts {
 		q := (failed + 0.5) / (units + 1)
 		qb := (1-v.Tolerance)*q + v.Tolerance
 		if c.Weight > 0 && c.Weight < 1 {
-			for j, psi := range []float64{1.5, 2, 3, 5, 10, 30, 100} {
+			for j, psi := range directPsis() {
 				c.multiply(worse[j*v.Steps:][:v.Steps], qb, psi*qb/(1-qb+psi*qb), v.Tolerance)
 			}
 			c.multiply(notWorse[:v.Steps], qb, q, v.Tolerance)
 			for j, psi := range []float64{1.0 / 2, 1.0 / 5, 1.0 / 20} {
 				c.multiply(notWorse[(j+1)*v.Steps:][:v.Steps], qb, psi*qb/(1-qb+psi*qb), v.Tolerance)
 			}
+			labels[c.Step][0] += c.Canary[0] + c.Canary[1]
+			labels[c.Step][1] += c.Stable[0] + c.Stable[1]
+			weights[c.Step] = c.Weight
+			blind.add(c)
 		}
 		units += float64(c.Stable[0] + c.Stable[1])
 		failed += float64(c.Stable[1])
-		highest = max(highest, average(worse))
+		e, mirror = average(paid(worse, labels, weights)), average(paid(notWorse, labels, weights))
+		highest = max(highest, e, blind.highest())
 	}
-	return average(worse), highest, average(notWorse)
+	return e, highest, mirror
+}
+
+// paid divides the components by the likelihood ratio of the best split in each
+// step since theirs.
+func paid(components []float64, labels [][2]int64, weights []float64) []float64 {
+	out := slices.Clone(components)
+	for i := range out {
+		for step := i % len(labels); step < len(labels); step++ {
+			canary, stable := float64(labels[step][0]), float64(labels[step][1])
+			if canary > 0 {
+				out[i] /= math.Pow(canary/(canary+stable)/weights[step], canary)
+			}
+			if stable > 0 {
+				out[i] /= math.Pow(stable/(canary+stable)/(1-weights[step]), stable)
+			}
+		}
+	}
+	return out
+}
+
+func directPsis() []float64 { return []float64{1.5, 2, 3, 5, 10, 30, 100} }
+
+// directBlind is the form that does not know the split.
+type directBlind struct {
+	tolerance      float64
+	steps, step    int
+	canary, stable [2]int64
+	e              []float64 // by step, then alternative
+}
+
+func (d *directBlind) add(c vectorCohort) {
+	if c.Step != d.step {
+		d.step, d.canary, d.stable = c.Step, [2]int64{}, [2]int64{}
+	}
+	for y := range 2 {
+		d.canary[y] += c.Canary[y]
+		d.stable[y] += c.Stable[y]
+	}
+	if d.canary[0]+d.canary[1]+d.stable[0]+d.stable[1] < 100 {
+		return
+	}
+	for i, psi := range directPsis() {
+		d.e[d.step*7+i] *= batchFactor(d.canary, d.stable, psi, d.tolerance)
+	}
+	d.canary, d.stable = [2]int64{}, [2]int64{}
+}
+
+func (d *directBlind) highest() float64 {
+	highest := 0.0
+	for step := range d.steps {
+		highest = max(highest, average(d.e[step*7:][:7])/float64(d.steps))
+	}
+	return highest
+}
+
+// batchFactor is the mean over the coins of ψ^k_c/Σ_j h(j)·ψ^j, with binomials by
+// way of the gamma function. Coins that nobody will ever see are left out.
+func batchFactor(canary, stable [2]int64, psi, eps float64) float64 {
+	nc, nb := canary[0]+canary[1], stable[0]+stable[1]
+	if nc == 0 || nb == 0 {
+		return 1
+	}
+	sum := 0.0
+	for m := range stable[0] + 1 {
+		coins := binomial(stable[0], m, eps)
+		if coins < 1e-14 {
+			continue
+		}
+		all := canary[1] + stable[1] + m
+		inverse := 0.0
+		for j := max(0, all-nb); j <= min(nc, all); j++ {
+			inverse += math.Exp(logChoose(nc, j) + logChoose(nb, all-j) - logChoose(nc+nb, all) + float64(j-canary[1])*math.Log(psi))
+		}
+		sum += coins / inverse
+	}
+	return sum
+}
+
+func logChoose(n, k int64) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return a - b - c
+}
+
+// binomial is the probability of k in n.
+func binomial(n, k int64, p float64) float64 {
+	if p == 0 || p == 1 {
+		return map[bool]float64{true: 1}[k == int64(p)*n]
+	}
+	return math.Exp(logChoose(n, k) + float64(k)*math.Log(p) + float64(n-k)*math.Log1p(-p))
 }
 
 // multiply takes the components of one alternative, by step, through a cohort.

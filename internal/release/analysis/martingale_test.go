@@ -12,24 +12,32 @@ import (
 // and the rates at which the versions fail.
 type adversary func(seen []analysis.Cohort) (from analysis.Cohort, pb, pc float64)
 
-// expectation is the exact mean of both processes at the end of a release of so
-// many cohorts of two units each, over every label and outcome there may be, by
-// way of New, Score and Verdict alone.
-func expectation(t *testing.T, eps float64, cohorts int, next adversary) (e, mirror float64) {
+// enumeration is a release of so many cohorts of two units each, with the
+// probability that a unit really goes to the canary when w is promised.
+type enumeration struct {
+	eps     float64
+	cohorts int
+	really  func(w float64) float64
+}
+
+// expectation is the exact mean of both processes at the end of a release, over
+// every label and outcome there may be, by way of New and Score.
+func (r enumeration) expectation(t *testing.T, next adversary, of func(*analysis.Test) (e, mirror float64)) (e, mirror float64) {
 	t.Helper()
 	var walk func(seen []analysis.Cohort, probability float64)
 	walk = func(seen []analysis.Cohort, probability float64) {
-		if len(seen) == cohorts {
-			test := newTest(t, analysis.Config{Steps: 3, Tolerance: eps, Prior: counts(19, 1)})
+		if len(seen) == r.cohorts {
+			test := newTest(t, analysis.Config{Steps: 3, Tolerance: r.eps, Prior: counts(19, 1)})
 			for _, c := range seen {
 				test.Score(c)
 			}
-			v := test.Verdict()
-			e, mirror = e+probability*math.Exp(v.LogE), mirror+probability*v.MirrorE
+			a, b := of(test)
+			e, mirror = e+probability*a, mirror+probability*b
 			return
 		}
 		from, pb, pc := next(seen)
-		kinds := []float64{from.Weight * (1 - pc), from.Weight * pc, (1 - from.Weight) * (1 - pb), (1 - from.Weight) * pb}
+		w := r.really(from.Weight)
+		kinds := []float64{w * (1 - pc), w * pc, (1 - w) * (1 - pb), (1 - w) * pb}
 		for first, p := range kinds {
 			for second, q := range kinds {
 				both := [4]int64{}
@@ -71,18 +79,50 @@ func reacting(rate func(pb float64) float64) adversary {
 // seen. On the null's side it is less, beyond it more.
 func TestTheLawOfAWholeRelease(t *testing.T) {
 	for _, eps := range []float64{0, 0.01, 0.2} {
+		r := enumeration{eps, 3, asPromised}
 		just := func(pb float64) float64 { return shifted(pb, eps) }
-		e, mirror := expectation(t, eps, 3, reacting(just))
+		e, mirror := r.expectation(t, reacting(just), analysis.Earned)
 		if math.Abs(e-1) > slack || math.Abs(mirror-1) > slack {
 			t.Errorf("ε %v, just tolerated: the means are 1%+.3g and 1%+.3g", eps, e-1, mirror-1)
 		}
-		e, mirror = expectation(t, eps, 3, reacting(func(pb float64) float64 { return just(pb) / 2 }))
+		e, mirror = r.expectation(t, reacting(func(pb float64) float64 { return just(pb) / 2 }), analysis.Earned)
 		if e >= 1 || mirror <= 1 {
 			t.Errorf("ε %v, better: the means are %v and %v", eps, e, mirror)
 		}
-		e, mirror = expectation(t, eps, 3, reacting(func(pb float64) float64 { return just(just(pb) + 0.2) }))
+		e, mirror = r.expectation(t, reacting(func(pb float64) float64 { return just(just(pb) + 0.2) }), analysis.Earned)
 		if e <= 1 || mirror >= 1 {
 			t.Errorf("ε %v, worse: the means are %v and %v", eps, e, mirror)
 		}
+	}
+}
+
+func asPromised(w float64) float64 { return w }
+
+// TestTheLawUnderAnotherSplit: what the verdict rests on has a mean of at most one
+// whatever the split is, if it is constant in a step. What was earned before that
+// is divided out has not: the test is known to be able to fail.
+func TestTheLawUnderAnotherSplit(t *testing.T) {
+	stated := func(test *analysis.Test) (e, mirror float64) {
+		v := test.Verdict()
+		return math.Exp(v.LogE), v.MirrorE
+	}
+	just := reacting(func(pb float64) float64 { return shifted(pb, tolerance) })
+	broken := false
+	for _, really := range []func(w float64) float64{
+		asPromised,
+		func(w float64) float64 { return w / 3 },
+		func(w float64) float64 { return math.Sqrt(w) },
+		func(float64) float64 { return 0.03 },
+		func(float64) float64 { return 0.9 },
+	} {
+		r := enumeration{tolerance, 3, really}
+		if e, mirror := r.expectation(t, just, stated); e > 1+slack || mirror > 1+slack {
+			t.Errorf("%v in place of 20 %%: the means are %v and %v", really(0.2), e, mirror)
+		}
+		e, mirror := r.expectation(t, just, analysis.Earned)
+		broken = broken || e > 1.2 || mirror > 1.2
+	}
+	if !broken {
+		t.Error("no split is one under which the undivided evidence grows")
 	}
 }

@@ -13,7 +13,7 @@ import (
 // the mean gain of the best alternative at the true rates.
 func TestEqualIsProvedNotWorse(t *testing.T) {
 	t.Parallel()
-	const rate, runs, most = 0.005, 101, 2000
+	const rate, runs, most = 0.005, 301, 6000
 	_, notWorse := analysis.NextFactors(t, prior(rate), 0.5, tolerance)
 	kl := 0.0
 	for _, f := range notWorse {

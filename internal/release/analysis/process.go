@@ -34,15 +34,16 @@ func (p *process) prior(component int) float64 {
 	return p.alternatives[component/p.steps].weight / float64(p.steps)
 }
 
-// logE is the log of the mixture.
-func (p *process) logE() float64 {
+// logE is the log of the mixture, when each component owes what another split
+// since its step would explain as well.
+func (p *process) logE(owed []float64) float64 {
 	highest := math.Inf(-1)
-	for _, l := range p.logs {
-		highest = max(highest, l)
+	for i, l := range p.logs {
+		highest = max(highest, l-owed[i%p.steps])
 	}
 	sum := 0.0
 	for i, l := range p.logs {
-		sum += p.prior(i) * math.Exp(l-highest)
+		sum += p.prior(i) * math.Exp(l-owed[i%p.steps]-highest)
 	}
 	return highest + math.Log(sum)
 }

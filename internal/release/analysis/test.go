@@ -38,6 +38,8 @@ type Test struct {
 	past     past // of the stable version: before the release, and scored in it
 	worse    process
 	notWorse process
+	split    split
+	blind    blind   // the evidence that does not know the split
 	worst    float64 // highest log E so far: Ville's inequality is about ever reaching the bound
 	canary   Counts
 	stable   Counts
@@ -68,6 +70,8 @@ func New(cfg Config) (*Test, error) {
 		cfg: cfg, classes: classes, past: scaled(cfg.Prior, classes),
 		worse:    newProcess(worseAlternatives(classes), cfg.Steps),
 		notWorse: newProcess(notWorseAlternatives(), cfg.Steps),
+		split:    newSplit(cfg.Steps),
+		blind:    newBlind(cfg.Steps),
 		canary:   Counts{Units: make([]int64, errorClasses)},
 		stable:   Counts{Units: make([]int64, errorClasses)},
 	}, nil
@@ -93,8 +97,31 @@ func (t *Test) compare(c Cohort) {
 		c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
 	}
 	t.worse.score(c, guessing(t.past.shares(), t.cfg.Tolerance), t.cfg.Tolerance)
-	t.worst = max(t.worst, t.worse.logE())
-	t.weight, t.step = c.Weight, c.Step
 	c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
 	t.notWorse.score(c, guessing(t.past.collapsed().shares(), t.cfg.Tolerance), t.cfg.Tolerance)
+	t.split.add(c)
+	t.blind.add(c, t.cfg.Tolerance)
+	t.weight, t.step = c.Weight, c.Step
+	t.worst = max(t.worst, t.logE(), t.blind.worse.logE())
 }
+
+// logE is the present evidence that the canary is worse. What was earned under a
+// split that is found to be another one is gone.
+func (t *Test) logE() float64 {
+	if t.split.noticed {
+		return t.blind.worse.logE()
+	}
+	return t.worse.logE(t.split.owed())
+}
+
+// mirrorLogE is likewise the evidence that it is not.
+func (t *Test) mirrorLogE() float64 {
+	if t.split.noticed {
+		return t.blind.notWorse.logE()
+	}
+	return t.notWorse.logE(t.split.owed())
+}
+
+// level is the probability of a false rollback that each of the two forms of
+// evidence has: half.
+func (t *Test) level() float64 { return t.cfg.Alpha / 2 }

@@ -56,8 +56,8 @@ func TestNothingSeenIsUndecided(t *testing.T) {
 	if v.Kind != analysis.Undecided || v.E != 1 || v.MirrorE < 1-slack || v.MirrorE > 1+slack || v.LogE > slack || v.Needs <= 0 {
 		t.Errorf("got %+v", v)
 	}
-	if v.Bound != 100 || v.MirrorBound != 20 {
-		t.Errorf("bounds %v and %v, want 100 and 20", v.Bound, v.MirrorBound)
+	if v.Bound != 200 || v.MirrorBound != 20 {
+		t.Errorf("bounds %v and %v, want 200 and 20", v.Bound, v.MirrorBound)
 	}
 }
 

@@ -20,13 +20,18 @@ type Verdict struct {
 	Kind        Kind    `json:"kind"`
 	E           float64 `json:"e"`            // highest evidence so far that the canary is worse
 	LogE        float64 `json:"log_e"`        // the present evidence, as a natural logarithm
-	Bound       float64 `json:"bound"`        // 1/α: E at which it is proved
+	Bound       float64 `json:"bound"`        // 2/α: E at which it is proved
 	MirrorE     float64 `json:"mirror_e"`     // present evidence that it is not worse
 	MirrorBound float64 `json:"mirror_bound"` // MirrorE at which that is proved
 	Canary      Counts  `json:"canary"`       // all units that were scored
 	Stable      Counts  `json:"stable"`
 	Mover       string  `json:"mover"` // the alternative with the greatest evidence, "" while none has risen
 	Step        int     `json:"step"`  // since which it counts, from 0
+	// Split is the evidence that the traffic was split in another way than promised,
+	// and SplitBound at which that is proved: then E and MirrorE are those of the form
+	// that does not know the split, and what was earned before under the other is gone.
+	Split      float64 `json:"split"`
+	SplitBound float64 `json:"split_bound"`
 	// Needs is how many more units, of both versions together, a decision takes
 	// if things go on as they are: 0 when it is decided, a billion when they lead
 	// nowhere. It is the smaller of the two below, each of which is about one proof.
@@ -40,16 +45,17 @@ const largest = 1e300
 
 // Verdict says what the cohorts so far amount to.
 func (t *Test) Verdict() Verdict {
-	mirror := t.notWorse.logE()
+	mirror := t.mirrorLogE()
 	v := Verdict{
 		Kind: Undecided,
-		E:    finite(t.worst), LogE: t.worse.logE(), Bound: min(1/t.cfg.Alpha, largest),
+		E:    finite(t.worst), LogE: t.logE(), Bound: min(1/t.level(), largest),
 		MirrorE: finite(mirror), MirrorBound: 1 / NotWorseLevel,
+		Split: finite(t.split.highest), SplitBound: 1 / splitLevel,
 		Canary: t.canary.counted(), Stable: t.stable.counted(),
 	}
-	v.Mover, v.Step = t.worse.best()
+	v.Mover, v.Step = t.mover()
 	switch {
-	case t.worst >= -math.Log(t.cfg.Alpha):
+	case t.worst >= -math.Log(t.level()):
 		v.Kind = Worse
 	case mirror >= -math.Log(NotWorseLevel):
 		v.Kind = NotWorse
@@ -58,6 +64,14 @@ func (t *Test) Verdict() Verdict {
 		v.Needs = min(v.NeedsWorse, v.NeedsNotWorse)
 	}
 	return v
+}
+
+// mover is the alternative with the greatest evidence.
+func (t *Test) mover() (name string, step int) {
+	if t.split.noticed {
+		return t.blind.worse.best()
+	}
+	return t.worse.best()
 }
 
 func finite(logE float64) float64 { return min(math.Exp(min(logE, 700)), largest) }
@@ -81,12 +95,16 @@ func (t *Test) needs() (worse, notWorse int64) {
 		canary.add(t.canary)
 	}
 	outlook := func(p *process, stable, canary []float64, level float64) int64 {
+		if t.split.noticed { // as if from the beginning: batches tell less than units do
+			fresh := newProcess(p.alternatives, p.steps)
+			p = &fresh
+		}
 		g := guessing(stable, t.cfg.Tolerance)
 		return p.outlook(t.step, -math.Log(level), func(a alternative) float64 {
 			return newFactor(a.ratios(g), weight, t.cfg.Tolerance).mean(weight, canary, stable)
 		})
 	}
-	return outlook(&t.worse, t.past.shares(), canary.shares(), t.cfg.Alpha),
+	return outlook(&t.worse, t.past.shares(), canary.shares(), t.level()),
 		outlook(&t.notWorse, t.past.collapsed().shares(), canary.collapsed().shares(), NotWorseLevel)
 }
 

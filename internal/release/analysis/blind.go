@@ -1,0 +1,32 @@
+package analysis
+
+// blind is the evidence that does not know the split: about errors alone, for a
+// canary that is worse and for one that is not. Cohorts make batches; none of
+// them goes across a change of step or weight.
+type blind struct {
+	worse, notWorse hypergeometric
+	pending         batch
+	step            int
+	weight          float64
+}
+
+func newBlind(steps int) blind {
+	return blind{
+		worse:    newHypergeometric(steps, 1.5, 2, 3, 5, 10, 30, 100),
+		notWorse: newHypergeometric(steps, 1.0/2, 1.0/5, 1.0/20),
+	}
+}
+
+// add scores the batch that a cohort completes.
+func (b *blind) add(c Cohort, tolerance float64) {
+	if c.Step != b.step || c.Weight != b.weight {
+		b.pending, b.step, b.weight = batch{}, c.Step, c.Weight
+	}
+	b.pending.add(c)
+	if b.pending.units() < batchUnits {
+		return
+	}
+	b.worse.score(c.Step, b.pending, tolerance)
+	b.notWorse.score(c.Step, b.pending, tolerance)
+	b.pending = batch{}
+}

@@ -1,0 +1,66 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+)
+
+// hypergeometric is evidence about errors that does not know with which
+// probability a unit went to the canary. It compares whole batches: given how
+// many units each version had and how many of all failed, the canary's share of
+// the failures has a known distribution if the versions are alike. DESIGN.md
+// derives it. Each step has a process of its own, by step, then by psi.
+type hypergeometric struct {
+	psis  []float64 // odds ratios of the alternatives, which weigh the same
+	steps int
+	logs  []float64
+}
+
+func newHypergeometric(steps int, psis ...float64) hypergeometric {
+	return hypergeometric{psis: psis, steps: steps, logs: make([]float64, steps*len(psis))}
+}
+
+// score takes the next batch of a step.
+func (h *hypergeometric) score(step int, b batch, tolerance float64) {
+	for i, gain := range b.gains(h.psis, tolerance) {
+		h.logs[step*len(h.psis)+i] += gain
+	}
+}
+
+// logE is the log of the evidence in the best step, which has its share of the
+// level: the steps are not added up, since a step may have ended in the middle of
+// a batch for reasons that lie in the batch.
+func (h *hypergeometric) logE() float64 {
+	highest := math.Inf(-1)
+	for step := range h.steps {
+		sum := math.Inf(-1)
+		for _, l := range h.logs[step*len(h.psis) : (step+1)*len(h.psis)] {
+			sum = addLog(sum, l)
+		}
+		highest = max(highest, sum)
+	}
+	return highest - math.Log(float64(len(h.logs)))
+}
+
+// addLog is ln(e^a + e^b).
+func addLog(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
+	}
+	if math.IsInf(a, -1) {
+		return a
+	}
+	return a + math.Log1p(math.Exp(b-a))
+}
+
+// best is the alternative with the greatest evidence and its step, "" if none has
+// risen above its start.
+func (h *hypergeometric) best() (name string, step int) {
+	highest := 0.0
+	for i, l := range h.logs {
+		if l > highest {
+			highest, name, step = l, fmt.Sprintf("errors ×%v, whatever the split", h.psis[i%len(h.psis)]), i/len(h.psis)
+		}
+	}
+	return name, step
+}
