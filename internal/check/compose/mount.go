@@ -97,7 +97,7 @@ func IsPath(source string) bool {
 }
 
 func isDrive(s string) bool {
-	return len(s) > 2 && s[1] == ':' && (s[2] == '\\' || s[2] == '/')
+	return len(s) > 2 && 'a' <= s[0]|0x20 && s[0]|0x20 <= 'z' && s[1] == ':' && (s[2] == '\\' || s[2] == '/')
 }
 
 func splitMount(text string) []string {

@@ -9,6 +9,7 @@ package ignore
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -147,8 +148,8 @@ func (l *List) Excluded(name string, in Folder) (bool, Folder) {
 // Deciding returns the index of the pattern that decides about a path, given
 // what Excluded returned for it; below zero when none does.
 func (l *List) Deciding(here Folder) int {
-	for i := len(here.matched) - 1; i >= 0; i-- {
-		if here.matched[i] {
+	for i, matched := range slices.Backward(here.matched) {
+		if matched {
 			return i
 		}
 	}

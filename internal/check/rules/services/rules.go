@@ -6,5 +6,34 @@ import "github.com/davit-dev/davit/internal/check/rule"
 
 // Rules returns the rules of this family.
 func Rules() []rule.Rule {
-	return []rule.Rule{}
+	return []rule.Rule{
+		ruleWritable(),
+		ruleDepends(),
+		ruleTarget(),
+		ruleListen(),
+		ruleHealthcheck(),
+		rulePrivileged(),
+		ruleSocket(),
+		ruleHost(),
+		ruleCapability(),
+		ruleConfinement(),
+		ruleNewPrivileges(),
+		ruleReadOnly(),
+		ruleLimits(),
+		ruleRestart(),
+		ruleLowPort(),
+		ruleOpenDatabase(),
+		ruleHostFolder(),
+		rulePropagation(),
+		ruleVersion(),
+		ruleQuotePorts(),
+		ruleBuildImage(),
+		ruleContainerName(),
+		rulePublishedTwice(),
+		ruleUnquoteVolumes(),
+		ruleTag(),
+		ruleOrder(),
+		ruleSecret(),
+		ruleUndefined(),
+	}
 }
