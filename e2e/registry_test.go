@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -122,5 +123,34 @@ func TestReliability01KilledDuringAnUpload(t *testing.T) {
 	}
 	if left, err := os.ReadDir(p.data + "/registry/uploads"); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestReliability06DeletingADeployedDigest deletes the image that is live, the one
+// that is the way back, a layer of it and a plan: the answer names the release.
+func TestReliability06DeletingADeployedDigest(t *testing.T) {
+	p := newPlatform(t)
+	p.must(httpbinSource(t, httpbinBefore, ""), "ship", "--skip-tests")
+	traffic := startLoad(t, p.edge, "httpbin.localhost", "/get", 200)
+	p.must(httpbinSource(t, httpbinLatest, ""), "ship", "--skip-tests")
+	traffic.end()
+	for _, id := range []string{"httpbin-1", "httpbin-2"} {
+		image := p.release(id).Image
+		base := "/v2/" + image.Repository
+		_, text := p.ask("GET", base+"/manifests/"+image.Digest, nil)
+		var manifest struct {
+			Layers []struct {
+				Digest string `json:"digest"`
+			} `json:"layers"`
+		}
+		if err := json.Unmarshal([]byte(text), &manifest); err != nil || len(manifest.Layers) == 0 {
+			t.Fatalf("%s: %v", text, err)
+		}
+		for _, path := range []string{"/manifests/" + image.Digest, "/blobs/" + manifest.Layers[0].Digest} {
+			resp, text := p.ask("DELETE", base+path, nil)
+			if resp.StatusCode != http.StatusConflict || !strings.Contains(text, "needed by release httpbin-") {
+				t.Errorf("%s of %s: %s %s", path, id, resp.Status, text)
+			}
+		}
 	}
 }
