@@ -6,5 +6,11 @@ import "github.com/davit-dev/davit/internal/check/rule"
 
 // Rules returns the rules of this family.
 func Rules() []rule.Rule {
-	return []rule.Rule{}
+	return []rule.Rule{
+		ruleUnwanted(),
+		ruleComment(),
+		ruleNothing(),
+		ruleHidden(),
+		rulePrecedence(),
+	}
 }
