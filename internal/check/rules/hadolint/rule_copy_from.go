@@ -102,7 +102,7 @@ func ruleCopyRoot() rule.Rule {
 func checkCopyRoot(p *rule.Pass, d *project.Dockerfile) {
 	each(d, func(i *dockerfile.Instruction) {
 		from, found := i.Flag("from")
-		if !found || len(i.Args) < 2 || strings.Trim(i.Args[len(i.Args)-1].Value.String(), `'"`) != "/" {
+		if !found || len(i.Args) < 2 || strings.Trim(i.Args[len(i.Args)-1].Value.String(), `'"`) != "/" || isMadeForIt(d, from.String()) {
 			return
 		}
 		for _, source := range i.Args[:len(i.Args)-1] {
@@ -114,4 +114,14 @@ func checkCopyRoot(p *rule.Pass, d *project.Dockerfile) {
 			}
 		}
 	}, "COPY")
+}
+
+// isMadeForIt says that all of a stage or image is only what is wanted of it: on
+// scratch there are only the files that were put there, and xx is documented so.
+func isMadeForIt(d *project.Dockerfile, from string) bool {
+	image := from
+	if s := project.StageNamed(d.Stages, from); s != nil {
+		image = s.Base.Name
+	}
+	return image == "scratch" || image == "tonistiigi/xx" || strings.HasPrefix(image, "tonistiigi/xx:")
 }

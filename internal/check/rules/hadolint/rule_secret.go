@@ -25,7 +25,7 @@ func ruleSecret() rule.Rule {
 func checkSecret(p *rule.Pass, d *project.Dockerfile) {
 	each(d, func(i *dockerfile.Instruction) {
 		for _, a := range i.Assignments() {
-			if isSecret(a.Name.String()) {
+			if isSecret(a.Name.String()) && !isSwitch(a.Value.String()) {
 				p.Report(d.File, rule.Report{At: a.Name.Span(), Message: secretMessage(i.Name, a.Name.String())})
 			}
 		}
@@ -37,6 +37,15 @@ func secretMessage(instruction, name string) string {
 		return fmt.Sprintf("the value of %s stays in the history of the image; give it to the RUN that needs it with --mount=type=secret,id=%s", name, strings.ToLower(name))
 	}
 	return fmt.Sprintf("the value of %s stays in the image; set it where the container runs, or give it to a RUN with --mount=type=secret,id=%s", name, strings.ToLower(name))
+}
+
+// isSwitch says that a value only turns something on or off.
+func isSwitch(value string) bool {
+	switch strings.ToLower(strings.Trim(value, `'"`)) {
+	case "true", "false", "yes", "no", "on", "off", "0", "1":
+		return true
+	}
+	return false
 }
 
 // isSecret judges a variable by the words of its name.
