@@ -11,6 +11,7 @@ const (
 	composeKind
 	ignoreKind
 	moduleKind
+	workKind
 )
 
 // String names the kind for people.
@@ -24,6 +25,8 @@ func (k kind) String() string {
 		return ".dockerignore"
 	case moduleKind:
 		return goMod
+	case workKind:
+		return goWork
 	case noKind:
 	}
 	return "file"
@@ -37,6 +40,8 @@ func (k kind) parse(f *File) any {
 		return parseIgnore(f)
 	case moduleKind:
 		return parseModule(f)
+	case workKind:
+		return parseWork(f)
 	case dockerfileKind, noKind:
 	}
 	return parseDockerfile(f)
@@ -47,6 +52,8 @@ func kindOf(name string) kind {
 	switch {
 	case name == goMod:
 		return moduleKind
+	case name == goWork:
+		return workKind
 	case name == ".dockerignore" || strings.HasSuffix(name, ".dockerignore"):
 		return ignoreKind
 	case isCompose(name):

@@ -1,6 +1,6 @@
 // Package project turns the files of a folder into what rules look at: the
 // Dockerfiles with their stages, commands and Go programs, the compose files,
-// the .dockerignore files and the Go modules, each parsed once and linked to
+// the .dockerignore files, the Go modules and workspaces, each parsed once and linked to
 // each other.
 //
 // Its invariant: a loaded project does not change; With makes another one. The
@@ -29,6 +29,7 @@ type Project struct {
 	Dockerfiles []*Dockerfile // these and the others are sorted by path, each file once
 	Composes    []*Compose
 	Ignores     []*Ignore
+	Works       []*Work
 	Modules     []*Module // those below the folders that were named, and those that the Dockerfiles build
 }
 
@@ -148,6 +149,8 @@ func (p *Project) parse(files []parsed) {
 			p.Composes = append(p.Composes, v)
 		case *Ignore:
 			p.Ignores = append(p.Ignores, v)
+		case *Work:
+			p.Works = append(p.Works, v)
 		case *Module:
 			p.Modules = append(p.Modules, v)
 		}
@@ -159,6 +162,7 @@ func (p *Project) sort() {
 	slices.SortFunc(p.Dockerfiles, func(a, b *Dockerfile) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Composes, func(a, b *Compose) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Ignores, func(a, b *Ignore) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(p.Works, func(a, b *Work) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(p.Modules, func(a, b *Module) int { return strings.Compare(a.Path, b.Path) })
 }
 
@@ -205,6 +209,9 @@ func (p *Project) Files() []*File {
 	for _, i := range p.Ignores {
 		files = append(files, i.File)
 	}
+	for _, w := range p.Works {
+		files = append(files, w.File)
+	}
 	for _, m := range p.Modules {
 		files = append(files, m.File)
 	}
@@ -222,6 +229,9 @@ func (p *Project) File(path string) *File {
 	}
 	if i, found := byPath(p.Ignores, path); found {
 		return i.File
+	}
+	if w, found := byPath(p.Works, path); found {
+		return w.File
 	}
 	if m, found := byPath(p.Modules, path); found {
 		return m.File
@@ -253,6 +263,7 @@ func (p *Project) With(sources map[string]string) *Project {
 	}
 	out.Composes, files = keep(p.Composes, composeKind, sources, files)
 	out.Ignores, files = keep(p.Ignores, ignoreKind, sources, files)
+	out.Works, files = keep(p.Works, workKind, sources, files)
 	out.Modules, files = keep(p.Modules, moduleKind, sources, files)
 	out.parse(files)
 	out.link()
@@ -295,6 +306,11 @@ func (p *Project) Problems(path string) []error {
 	for _, i := range p.Ignores {
 		if i.Path == path && i.Problem != nil {
 			out = append(out, i.Problem)
+		}
+	}
+	for _, w := range p.Works {
+		if w.Path == path && w.Problem != nil {
+			out = append(out, w.Problem)
 		}
 	}
 	for _, m := range p.Modules {

@@ -29,7 +29,7 @@ func entries(dir string) (found []entry, all bool) {
 	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
 			all = false
-			return nil
+			return nil //nolint:nilerr // what cannot be read is not known
 		}
 		rel, err := filepath.Rel(dir, name)
 		if err != nil || rel == "." {

@@ -2,7 +2,6 @@ package dockerignore
 
 import (
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -29,11 +28,10 @@ func judge(dir string, e entry) (unwanted, bool) {
 		u.pattern, u.secret = e.name, true
 	case e.folder && base == "node_modules":
 		u.builds = true
-	case e.folder && slices.Contains([]string{".idea", ".vscode"}, base), base == ".DS_Store":
-	case e.mode.IsRegular() && isCoverage(base):
+	case isLitter(e, base):
 	case e.mode.IsRegular() && strings.HasSuffix(base, ".test") && isProgram(dir, e.name):
 		u.pattern = "**/*.test"
-	case e.mode.IsRegular() && path.Ext(base) == "" && isProgramPlace(e.name) && isProgram(dir, e.name):
+	case isProgramPlace(e) && isProgram(dir, e.name):
 		u.pattern = e.name
 	default:
 		return unwanted{}, false
@@ -75,10 +73,18 @@ func isCoverage(base string) bool {
 	return strings.HasSuffix(base, ".coverprofile")
 }
 
+// isLitter knows what editors, file managers and test runs leave behind.
+func isLitter(e entry, base string) bool {
+	if e.folder {
+		return base == ".idea" || base == ".vscode"
+	}
+	return base == ".DS_Store" || e.mode.IsRegular() && isCoverage(base)
+}
+
 // isProgramPlace says that go build puts programs there when it is run by hand.
-func isProgramPlace(name string) bool {
-	folder := path.Dir(name)
-	return folder == "." || folder == "bin" || folder == "dist" || folder == "build"
+func isProgramPlace(e entry) bool {
+	folder := path.Dir(e.name)
+	return e.mode.IsRegular() && path.Ext(e.name) == "" && (folder == "." || folder == "bin" || folder == "dist" || folder == "build")
 }
 
 func isProgram(dir, name string) bool {
