@@ -33,6 +33,8 @@ type Store struct {
 	disk   disk
 	leases leases
 
+	settled sync.Map // folders whose own names, and all above, are durable
+
 	mu      sync.Mutex
 	uploads map[string]*Upload // by the name of the file
 }
@@ -84,14 +86,26 @@ func (s *Store) adopt(f *os.File, d Digest, then func() error) error {
 	if err := os.Rename(f.Name(), path); err != nil {
 		return fmt.Errorf("store blob: %w", err)
 	}
-	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
-		if err := s.disk.syncFolder(dir); err != nil {
-			return err
-		}
-		if dir == s.dir {
-			return then()
-		}
+	if err := s.settle(filepath.Dir(path)); err != nil {
+		return err
 	}
+	return then()
+}
+
+// settle makes the names in a folder durable, and the folder's own on the way
+// down to it, unless this process did that before.
+func (s *Store) settle(dir string) error {
+	if err := s.disk.syncFolder(dir); err != nil {
+		return err
+	}
+	if _, done := s.settled.Load(dir); done || dir == s.dir {
+		return nil
+	}
+	if err := s.settle(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	s.settled.Store(dir, true)
+	return nil
 }
 
 // Put stores a small blob; then names it, as in Finish.
