@@ -72,20 +72,25 @@ func cleanings() []cleaning {
 			func(c *project.Command) bool { return removes(c, "/var/lib/apt/lists") || removes(c, "/var/lib/apt") },
 		},
 		{
-			"DL3032", "yum", finding.Warning, "yum clean all", []string{"/var/cache/yum", "/var/cache/dnf"}, verbs(yum(), installVerbs()),
+			"DL3032", "yum", finding.Warning, "yum clean all",
+			[]string{"/var/cache/yum", "/var/cache/dnf"},
+			verbs(yum(), installVerbs()),
 			func(c *project.Command) bool {
 				return says(c, yum(), "clean") || removes(c, "/var/cache/yum") || removes(c, "/var/cache/dnf")
 			},
 		},
 		{
-			"DL3036", "zypper", finding.Warning, "zypper clean --all", []string{"/var/cache/zypp"},
+			"DL3036", "zypper", finding.Warning, "zypper clean --all",
+			[]string{"/var/cache/zypp"},
 			verbs(zypper(), []string{"install", "in", "remove", "rm", "source-install", "si", "patch"}),
 			func(c *project.Command) bool {
 				return says(c, zypper(), "clean", "cc") || removes(c, "/var/cache/zypp")
 			},
 		},
 		{
-			"DL3040", "dnf", finding.Warning, "dnf clean all", []string{"/var/cache/libdnf5", "/var/cache/dnf"}, dnfFills,
+			"DL3040", "dnf", finding.Warning, "dnf clean all",
+			[]string{"/var/cache/libdnf5", "/var/cache/dnf"},
+			dnfFills,
 			func(c *project.Command) bool {
 				return says(c, dnf(), "clean") || removes(c, "/var/cache/yum") || removes(c, "/var/cache/dnf") || removes(c, "/var/cache/libdnf5")
 			},

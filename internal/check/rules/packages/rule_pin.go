@@ -15,7 +15,7 @@ import (
 type pinning struct {
 	code, manager string
 	title         string
-	example       string // how a version is asked for
+	separator     string // between a name and its version
 	calls         func(*project.Run) []call
 	unpinned      func(*project.Dockerfile, call) []dockerfile.Argument // of a call; none when all is well
 }
@@ -49,7 +49,7 @@ func (m pinning) report(p *rule.Pass, d *project.Dockerfile, packages []dockerfi
 	}
 	p.Report(d.File, rule.Report{
 		At:      first.Span,
-		Message: fmt.Sprintf("%s installs whatever version of %s%s is there today; ask for one, such as %s", m.manager, first.Text, more, m.example),
+		Message: fmt.Sprintf("%s installs whatever version of %s%s is there today; ask for one, such as %s%sVERSION", m.manager, first.Text, more, first.Text, m.separator),
 	})
 }
 
@@ -68,7 +68,7 @@ func loose(operands []dockerfile.Argument, pinned func(name string) bool) []dock
 func pinnings() []pinning {
 	return []pinning{
 		{
-			"DL3008", "apt-get", "Install packages of Debian at a version", "curl=7.88.1-10+deb12u5", aptGet().calls,
+			"DL3008", "apt-get", "Install packages of Debian at a version", "=", aptGet().calls,
 			func(_ *project.Dockerfile, c call) []dockerfile.Argument {
 				if c.verb != "install" {
 					return nil
@@ -77,10 +77,10 @@ func pinnings() []pinning {
 			},
 		},
 		{
-			"DL3013", "pip", "Install packages of Python at a version", "flask==3.0.0", installsOfPython, pipUnpinned,
+			"DL3013", "pip", "Install packages of Python at a version", "==", installsOfPython, pipUnpinned,
 		},
 		{
-			"DL3016", "npm", "Install packages of Node.js at a version", "express@4.19.2", npm().calls,
+			"DL3016", "npm", "Install packages of Node.js at a version", "@", npm().calls,
 			func(_ *project.Dockerfile, c call) []dockerfile.Argument {
 				if c.verb != "install" && c.verb != "i" {
 					return nil
@@ -89,7 +89,7 @@ func pinnings() []pinning {
 			},
 		},
 		{
-			"DL3018", "apk", "Install packages of Alpine at a version", "curl=8.5.0-r0, or curl~8.5", apk().calls,
+			"DL3018", "apk", "Install packages of Alpine at a version", "=", apk().calls,
 			func(_ *project.Dockerfile, c call) []dockerfile.Argument {
 				if c.verb != "add" {
 					return nil
@@ -98,7 +98,7 @@ func pinnings() []pinning {
 			},
 		},
 		{
-			"DL3028", "gem", "Install gems at a version", "bundler:2.5.6", gem().calls,
+			"DL3028", "gem", "Install gems at a version", ":", gem().calls,
 			func(_ *project.Dockerfile, c call) []dockerfile.Argument {
 				if c.verb != "install" && c.verb != "i" || c.has("-v", "--version") {
 					return nil
@@ -106,9 +106,9 @@ func pinnings() []pinning {
 				return loose(c.operands, func(name string) bool { return strings.Contains(name, ":") || strings.HasSuffix(name, ".gem") })
 			},
 		},
-		{"DL3033", "yum", "Install packages with yum at a version", "httpd-2.4.57", yum().calls, rpmUnpinned},
+		{"DL3033", "yum", "Install packages with yum at a version", "-", yum().calls, rpmUnpinned},
 		{
-			"DL3037", "zypper", "Install packages with zypper at a version", "httpd=2.4.57", zypper().calls,
+			"DL3037", "zypper", "Install packages with zypper at a version", "=", zypper().calls,
 			func(_ *project.Dockerfile, c call) []dockerfile.Argument {
 				if c.verb != "install" && c.verb != "in" {
 					return nil
@@ -116,7 +116,7 @@ func pinnings() []pinning {
 				return loose(c.operands, func(name string) bool { return strings.ContainsAny(name, "=<>") || strings.HasSuffix(name, ".rpm") })
 			},
 		},
-		{"DL3041", "dnf", "Install packages with dnf at a version", "httpd-2.4.57", dnf().calls, rpmUnpinned},
+		{"DL3041", "dnf", "Install packages with dnf at a version", "-", dnf().calls, rpmUnpinned},
 	}
 }
 

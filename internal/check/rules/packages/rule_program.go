@@ -65,7 +65,7 @@ func withoutSudo(d *project.Dockerfile, r *project.Run, c *project.Command) *fin
 			root = len(i.Args) == 1 && (i.Args[0].Value.String() == "root" || i.Args[0].Value.String() == "0")
 		}
 	}
-	if !root || r.Stage.Below != nil || len(c.Args) < 2 || c.Exec || strings.ContainsAny(c.Args[1].Text, "-=") {
+	if !root || r.Stage.Below != nil || len(c.Args) < 2 || c.Exec || strings.HasPrefix(c.Args[1].Text, "-") || strings.Contains(c.Args[1].Text, "=") {
 		return nil
 	}
 	between := d.Source[c.Args[0].Start:c.Args[1].Start]
