@@ -83,10 +83,11 @@ func (s *scanner) directive(l line) bool {
 	text := strings.TrimLeftFunc(s.file.Source[l.text+1:l.content], unicode.IsSpace)
 	key, value, found := strings.Cut(text, "=")
 	key = strings.ToLower(strings.TrimRight(key, "\t\n\f\r "))
-	value = strings.Trim(value, "\t\n\f\r ")
-	if !found || value == "" || (key != "syntax" && key != "escape" && key != "check") {
+	if !found || value == "" || // white space is a value
+		key != "syntax" && key != "escape" && key != "check" {
 		return false
 	}
+	value = strings.Trim(value, "\t\n\f\r ")
 	d := Directive{Span: Span{l.text, l.content}, Name: key, Value: value}
 	for _, earlier := range s.file.Directives {
 		if earlier.Name == key {
