@@ -6,5 +6,22 @@ import "github.com/davit-dev/davit/internal/check/rule"
 
 // Rules returns the rules of this family.
 func Rules() []rule.Rule {
-	return []rule.Rule{}
+	all := []rule.Rule{
+		ruleCat(),
+		ruleBackquotes(),
+		ruleAndOr(),
+		ruleGlob(),
+		ruleOutput(),
+		ruleAll(),
+		ruleVariable(),
+		ruleRmRoot(),
+		ruleExport(),
+		ruleRead(),
+		ruleCd(),
+		ruleTestAnd(),
+	}
+	for _, b := range bashisms() {
+		all = append(all, b.rule())
+	}
+	return all
 }
