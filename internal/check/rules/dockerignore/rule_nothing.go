@@ -76,6 +76,9 @@ func everywhere(word string) bool {
 	case "node_modules", "testdata", "__pycache__", "Thumbs.db", "coverage.out", "cover.out":
 		return true
 	}
+	if word == ".dockerignore" {
+		return false // the list of the context itself, also when a fix is making it
+	}
 	return strings.HasPrefix(word, "*.") || strings.HasPrefix(word, "*_") || strings.HasPrefix(word, ".")
 }
 

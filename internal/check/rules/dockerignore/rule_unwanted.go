@@ -130,8 +130,11 @@ func (o *look) report() {
 func (o *look) say(what []unwanted, safety finding.Safety) {
 	r := rule.Report{Severity: o.severity(what), Message: o.message(what)}
 	patterns := patternsOf(what)
-	if o.list == nil && safety == finding.Safe {
-		patterns = append(patterns, o.own()...)
+	if o.list == nil { // whichever fix comes first makes the list
+		patterns = slices.Concat(patternsOf(o.left), o.own())
+		if safety == finding.Unsafe {
+			patterns = append(patterns, patternsOf(what)...)
+		}
 	}
 	if len(patterns) > 0 {
 		r.Fix = &finding.Fix{Safety: safety, Edits: []finding.Edit{o.edit(patterns)}}
