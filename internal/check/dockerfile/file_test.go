@@ -220,6 +220,9 @@ func describe(f *dockerfile.File, i *dockerfile.Instruction) instruction {
 
 func theirView(n *parser.Node) instruction {
 	out := instruction{from: n.StartLine, to: n.EndLine, name: n.Value, flags: n.Flags, json: n.Attributes["json"]}
+	if strings.EqualFold(n.Value, "HEALTHCHECK") {
+		out.json = false // there it is about what follows CMD
+	}
 	for _, doc := range n.Heredocs {
 		out.heredocs = append(out.heredocs, doc.Name+"\n"+doc.Content)
 	}
