@@ -99,9 +99,15 @@ func checkEmptyReference(p *rule.Pass, d *project.Dockerfile) {
 	}
 }
 
+// onePlatform sets BuildKit's own arguments as a build for one platform does:
+// which one makes no difference to whether a name is valid.
+const onePlatform = "ARG TARGETPLATFORM=linux/amd64 TARGETOS=linux TARGETOSVERSION= TARGETARCH=amd64 TARGETVARIANT= TARGETSTAGE=default " +
+	"BUILDPLATFORM=linux/amd64 BUILDOS=linux BUILDOSVERSION= BUILDARCH=amd64 BUILDVARIANT="
+
 // globalScope returns the arguments before the first FROM with their defaults.
 func globalScope(d *project.Dockerfile) *dockerfile.Scope {
 	scope := dockerfile.NewScope(d.AST.Escape)
+	scope.Apply(dockerfile.Parse([]byte(onePlatform)).Instructions[0])
 	for _, i := range d.AST.Instructions {
 		if i.Name == "FROM" {
 			break
