@@ -15,7 +15,10 @@ const module = "github.com/davit-dev/davit/"
 
 // allowed says which packages of the project each package may import, and with
 // that who may know whom. The order is the way of the data.
-var ruleFamily = []string{"internal/check/dockerfile", "internal/check/finding", "internal/check/project", "internal/check/rule"}
+var ruleFamily = []string{
+	"internal/check/compose", "internal/check/dockerfile", "internal/check/finding", "internal/check/ignore",
+	"internal/check/project", "internal/check/rule",
+}
 
 var allowed = map[string][]string{
 	"cmd/davit":                         {"internal/cli"},
@@ -35,6 +38,7 @@ var allowed = map[string][]string{
 	"internal/check/rules/hadolint":     ruleFamily,
 	"internal/check/rules/gobuild":      ruleFamily,
 	"internal/check/rules/goimage":      ruleFamily,
+	"internal/check/rules/labels":       ruleFamily,
 	"internal/check/rules/buildkit":     ruleFamily,
 	"internal/check/rules/packages":     ruleFamily,
 	"internal/check/rules/shell":        ruleFamily,
@@ -55,7 +59,7 @@ var allowed = map[string][]string{
 		"internal/check/finding", "internal/check/fix", "internal/check/project", "internal/check/rule",
 		"internal/check/rules/buildkit", "internal/check/rules/dockerignore", "internal/check/rules/gobuild",
 		"internal/check/rules/goimage", "internal/check/rules/gomod", "internal/check/rules/hadolint",
-		"internal/check/rules/packages", "internal/check/rules/services", "internal/check/rules/shell",
+		"internal/check/rules/labels", "internal/check/rules/packages", "internal/check/rules/services", "internal/check/rules/shell",
 	},
 	"docs":                           {},
 	"internal/build/layer":           {"internal/x/atomicfile"},
