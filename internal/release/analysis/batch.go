@@ -25,8 +25,12 @@ func (b *batch) add(c Cohort) {
 
 func (b *batch) units() float64 { return b.canary + b.stable }
 
-// negligible is the probability of a single term that is left out of a mean.
-const negligible = 1e-9
+// Terms of a mean are left out where their probability is below rare, and beyond
+// its middle when they add less than this share.
+const (
+	rare       = 1e-9
+	negligible = 1e-5
+)
 
 // gains is, for each odds ratio psi, the log of the batch's factor under it:
 // ψ^k_c/E[ψ^j], j being hypergeometric. A tolerated share ε of the stable
@@ -37,18 +41,26 @@ func (b *batch) gains(psis []float64, tolerance float64) []float64 {
 	if b.canary == 0 || b.stable == 0 || b.units() > largestBatch {
 		return gains
 	}
-	means := make([]float64, len(psis))
-	for i := range gains {
-		gains[i] = math.Inf(-1)
-	}
+	sums, means, first := make([]float64, len(psis)), newNested(psis), make([]float64, len(psis))
 	good := b.stable - b.stableFailed
 	coin := good * math.Log1p(-tolerance) // log of the probability of m more failures
 	odds := math.Log(tolerance) - math.Log1p(-tolerance)
+	begun := false
 	for m := 0.0; m <= good; m++ {
-		if p := math.Exp(coin); p >= negligible {
-			b.logMeans(means, psis, b.canaryFailed+b.stableFailed+m)
-			for i := range gains {
-				gains[i] = addLog(gains[i], coin-means[i])
+		if p := math.Exp(coin); p >= rare {
+			b.logMeans(means, b.canaryFailed+b.stableFailed+m)
+			if !begun {
+				copy(first, means.logs)
+				begun = true
+			}
+			more := false
+			for i, mean := range means.logs {
+				term := p * math.Exp(first[i]-mean)
+				sums[i] += term
+				more = more || term > sums[i]*negligible
+			}
+			if !more && m > good*tolerance {
+				break
 			}
 		} else if m > good*tolerance {
 			break
@@ -56,7 +68,7 @@ func (b *batch) gains(psis []float64, tolerance float64) []float64 {
 		coin += math.Log((good-m)/(m+1)) + odds
 	}
 	for i, psi := range psis {
-		gains[i] += b.canaryFailed * math.Log(psi)
+		gains[i] = b.canaryFailed*math.Log(psi) - first[i] + math.Log(sums[i])
 	}
 	return gains
 }
@@ -64,43 +76,59 @@ func (b *batch) gains(psis []float64, tolerance float64) []float64 {
 // logMeans computes ln E[ψ^j] for j hypergeometric: the canary's failures when so
 // many units failed in all. With r_j = h(j+1)/h(j) it is the ratio of the nested
 // products 1 + r_0·ψ·(1 + r_1·ψ·(…)) at ψ and at 1, times ψ to the least j.
-func (b *batch) logMeans(means, psis []float64, failed float64) {
+func (b *batch) logMeans(n *nested, failed float64) {
 	least, most := max(0, failed-b.stable), min(b.canary, failed)
-	whole := nested{value: 1, unit: 1}
-	for i, psi := range psis {
-		at := nested{value: 1, unit: 1}
-		for j := most - 1; j >= least; j-- {
-			at.wrap(psi * b.step(j, failed))
-		}
-		means[i] = least*math.Log(psi) + at.log()
-	}
+	n.reset()
 	for j := most - 1; j >= least; j-- {
-		whole.wrap(b.step(j, failed))
+		n.wrap((b.canary - j) * (failed - j) / ((j + 1) * (b.stable - failed + j + 1)))
 	}
-	for i := range means {
-		means[i] -= whole.log()
-	}
+	n.finish(least)
 }
 
-// step is h(j+1)/h(j).
-func (b *batch) step(j, failed float64) float64 {
-	return (b.canary - j) * (failed - j) / ((j + 1) * (b.stable - failed + j + 1))
-}
-
-// nested is a nested product in floating point that does not overflow.
+// nested are nested products for several odds ratios, and for 1 as the last, in
+// floating point that does not overflow.
 type nested struct {
-	value, unit float64 // value stands for itself, and unit for one, times e^lost
-	lost        float64
+	psis   []float64
+	values []float64
+	units  []float64 // what stands for one, and value for itself, times e^lost
+	lost   []float64
+	logs   []float64 // of the values over the last one, when it is finished
 }
 
-// wrap makes 1 + r·(…) of it.
-func (n *nested) wrap(r float64) {
-	n.value = n.unit + r*n.value
-	if n.value > 1e200 {
-		n.value *= 1e-200
-		n.unit *= 1e-200
-		n.lost += 200 * math.Ln10
+func newNested(psis []float64) *nested {
+	n := len(psis) + 1
+	return &nested{
+		psis: append(append(make([]float64, 0, n), psis...), 1), values: make([]float64, n),
+		units: make([]float64, n), lost: make([]float64, n), logs: make([]float64, n-1),
 	}
 }
 
-func (n *nested) log() float64 { return math.Log(n.value) + n.lost }
+func (n *nested) reset() {
+	for i := range n.values {
+		n.values[i], n.units[i], n.lost[i] = 1, 1, 0
+	}
+}
+
+// wrap makes 1 + r·ψ·(…) of each.
+func (n *nested) wrap(r float64) {
+	for i, psi := range n.psis {
+		v := n.units[i] + r*psi*n.values[i]
+		if v > 1e200 {
+			v *= 1e-200
+			n.units[i] *= 1e-200
+			n.lost[i] += 200 * math.Ln10
+		}
+		n.values[i] = v
+	}
+}
+
+func (n *nested) finish(least float64) {
+	last := len(n.values) - 1
+	whole := math.Log(n.values[last]) + n.lost[last]
+	for i := range n.logs {
+		n.logs[i] = math.Log(n.values[i]) + n.lost[i] - whole
+		if least > 0 {
+			n.logs[i] += least * math.Log(n.psis[i])
+		}
+	}
+}

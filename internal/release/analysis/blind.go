@@ -12,8 +12,8 @@ type blind struct {
 
 func newBlind(steps int) blind {
 	return blind{
-		worse:    newHypergeometric(steps, 1.5, 2, 3, 5, 10, 30, 100),
-		notWorse: newHypergeometric(steps, 1.0/2, 1.0/5, 1.0/20),
+		worse:    newHypergeometric(steps, 1.5, 3, 10, 50),
+		notWorse: newHypergeometric(steps, 1.0/2, 1.0/8),
 	}
 }
 

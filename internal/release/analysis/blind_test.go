@@ -33,7 +33,7 @@ func TestTheLawOfABatch(t *testing.T) {
 					at := func(pc float64) float64 { return batchMean(n[0], n[1], pc, pb, psi, eps) }
 					limit := shifted(pb, eps)
 					// The terms that are left out make it a little less.
-					if m := at(limit); m > 1+slack || m < 1-1e-6 {
+					if m := at(limit); m > 1+slack || m < 1-1e-4 {
 						t.Errorf("%s: the mean is 1%+.3g at the boundary", name, m-1)
 					}
 					better, worse := at(limit/2), at((1+limit)/2)
@@ -68,7 +68,7 @@ func TestTheLawOfABatchThatDrifts(t *testing.T) {
 					sum += p * analysis.Batch(canary, stable, psi, tolerance)
 				}
 			}
-			if math.Abs(sum-1) > 1e-9 {
+			if sum > 1+slack || sum < 1-1e-4 {
 				t.Errorf("at a share of %v the mean for ×%v is 1%+.3g", w, psi, sum-1)
 			}
 		}
@@ -83,7 +83,7 @@ func TestLargeBatches(t *testing.T) {
 		for _, psi := range []float64{1.5, 30} {
 			got := analysis.Batch(canary, stable, psi, 0.01)
 			want := batchFactor([2]int64{c[0], c[1]}, [2]int64{c[2], c[3]}, psi, 0.01)
-			if math.Abs(got-want) > 1e-6*want {
+			if math.Abs(got-want) > 1e-4*want {
 				t.Errorf("%v ×%v: got %v, want %v", c, psi, got, want)
 			}
 		}

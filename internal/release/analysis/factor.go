@@ -12,40 +12,52 @@ func within(q float64) float64 { return min(max(q, closest), 1-closest) }
 // units fails besides: (1−ε)·q + ε, in a form that rounding never takes below q.
 func shift(raw, tolerance float64) float64 { return within(raw + tolerance*(1-raw)) }
 
-// factor holds the likelihood ratios S̃ for the outcomes of a unit under one
-// guess, by class and in log space. See DESIGN.md for the derivation.
-type factor struct{ canary, stable []float64 }
-
-// newFactor computes, for weight w in (0, 1), tolerance ε and the guessed ratios
-// ρ(y) = q_c(y)/q̃_b(y) of the outcome classes, the last being the error,
+// ratio makes logs of likelihood ratios S̃ of a unit, for weight w in (0, 1),
+// tolerance ε and guessed ratios ρ(y) = q_c(y)/q̃_b(y) of the outcome classes:
 //
 //	S(c, y) = ρ(y) / (w·ρ(y) + 1−w),  S(b, y) = 1 / (w·ρ(y) + 1−w)
 //	S̃(c, y) = S(c, y),  S̃(b, y) = (1−ε)·S(b, y) + ε·S(b, error).
 //
 // With the true canary equal to the shifted stable version (1−ε)·P_b + ε·δ_error
-// its mean is exactly one, whatever P_b and ρ are.
-func newFactor(ratios []float64, w, tolerance float64) factor {
-	f := factor{make([]float64, len(ratios)), make([]float64, len(ratios))}
-	failed := 1 / (w*ratios[len(ratios)-1] + (1 - w))
-	for y, r := range ratios {
-		mix := w*r + (1 - w)
-		f.canary[y] = math.Log(r / mix)
-		f.stable[y] = math.Log((1-tolerance)/mix + tolerance*failed)
-	}
-	return f
+// its mean is exactly one, whatever P_b and ρ are. See DESIGN.md for the derivation.
+type ratio struct{ w, tolerance, failed float64 } // failed is S(b, error)
+
+// newRatio takes ρ by class; the last is the error.
+func newRatio(rhos []float64, w, tolerance float64) ratio {
+	return ratio{w, tolerance, 1 / (w*rhos[len(rhos)-1] + (1 - w))}
 }
 
-// of is the log of the product over a cohort's units. Counts suffice, since all
-// units of a cohort are judged under the same guess.
-func (f factor) of(c Cohort) float64 {
-	sum := 0.0
-	for y, n := range c.Canary.Units {
-		sum += float64(n) * f.canary[y]
-	}
-	for y, n := range c.Stable.Units {
-		sum += float64(n) * f.stable[y]
+func (r ratio) canary(rho float64) float64 { return math.Log(rho / (r.w*rho + (1 - r.w))) }
+
+func (r ratio) stable(rho float64) float64 {
+	return math.Log((1-r.tolerance)/(r.w*rho+(1-r.w)) + r.tolerance*r.failed)
+}
+
+// gain is the log of the product of S̃ over a cohort's units. Counts suffice, since
+// all units of a cohort are judged under the same guess.
+func gain(c Cohort, rhos []float64, tolerance float64) float64 {
+	r, sum := newRatio(rhos, c.Weight, tolerance), 0.0
+	for y, rho := range rhos {
+		// Most classes of a small cohort are empty, and logarithms are what costs time.
+		if n := c.Canary.Units[y]; n > 0 {
+			sum += float64(n) * r.canary(rho)
+		}
+		if n := c.Stable.Units[y]; n > 0 {
+			sum += float64(n) * r.stable(rho)
+		}
 	}
 	return sum
+}
+
+// factor holds the logs of S̃ by class.
+type factor struct{ canary, stable []float64 }
+
+func newFactor(rhos []float64, w, tolerance float64) factor {
+	r, f := newRatio(rhos, w, tolerance), factor{}
+	for _, rho := range rhos {
+		f.canary, f.stable = append(f.canary, r.canary(rho)), append(f.stable, r.stable(rho))
+	}
+	return f
 }
 
 // mean is what a unit gains in the mean, when the versions' outcomes are

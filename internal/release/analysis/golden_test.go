@@ -83,12 +83,12 @@ func (v vector) direct() (e, highest, mirror float64) {
 	notWorse := ones(4 * v.Steps)
 	labels := make([][2]int64, v.Steps)
 	weights := make([]float64, v.Steps)
-	blind := directBlind{tolerance: v.Tolerance, steps: v.Steps, e: ones(7 * v.Steps)}
+	blind := directBlind{tolerance: v.Tolerance, steps: v.Steps, e: ones(4 * v.Steps)}
 	for _, c := range v.Cohorts {
 		q := (failed + 0.5) / (units + 1)
 		qb := (1-v.Tolerance)*q + v.Tolerance
 		if c.Weight > 0 && c.Weight < 1 {
-			for j, psi := range directPsis() {
+			for j, psi := range []float64{1.5, 2, 3, 5, 10, 30, 100} {
 				c.multiply(worse[j*v.Steps:][:v.Steps], qb, psi*qb/(1-qb+psi*qb), v.Tolerance)
 			}
 			c.multiply(notWorse[:v.Steps], qb, q, v.Tolerance)
@@ -126,8 +126,6 @@ func paid(components []float64, labels [][2]int64, weights []float64) []float64 
 	return out
 }
 
-func directPsis() []float64 { return []float64{1.5, 2, 3, 5, 10, 30, 100} }
-
 // directBlind is the form that does not know the split.
 type directBlind struct {
 	tolerance      float64
@@ -147,8 +145,8 @@ func (d *directBlind) add(c vectorCohort) {
 	if d.canary[0]+d.canary[1]+d.stable[0]+d.stable[1] < 100 {
 		return
 	}
-	for i, psi := range directPsis() {
-		d.e[d.step*7+i] *= batchFactor(d.canary, d.stable, psi, d.tolerance)
+	for i, psi := range []float64{1.5, 3, 10, 50} {
+		d.e[d.step*4+i] *= batchFactor(d.canary, d.stable, psi, d.tolerance)
 	}
 	d.canary, d.stable = [2]int64{}, [2]int64{}
 }
@@ -156,7 +154,7 @@ func (d *directBlind) add(c vectorCohort) {
 func (d *directBlind) highest() float64 {
 	highest := 0.0
 	for step := range d.steps {
-		highest = max(highest, average(d.e[step*7:][:7])/float64(d.steps))
+		highest = max(highest, average(d.e[step*4:][:4])/float64(d.steps))
 	}
 	return highest
 }

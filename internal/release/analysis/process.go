@@ -21,9 +21,9 @@ func newProcess(alternatives []alternative, steps int) process {
 // score multiplies every component that has started by the cohort's factor.
 func (p *process) score(c Cohort, g guess, tolerance float64) {
 	for i, a := range p.alternatives {
-		gain := newFactor(g.told(a, len(c.Canary.Units)), c.Weight, tolerance).of(c)
+		gained := gain(c, g.told(a, len(c.Canary.Units)), tolerance)
 		for step := 0; step <= c.Step; step++ {
-			p.logs[i*p.steps+step] += gain
+			p.logs[i*p.steps+step] += gained
 		}
 	}
 }

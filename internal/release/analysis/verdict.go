@@ -47,23 +47,29 @@ const largest = 1e300
 func (t *Test) Verdict() Verdict {
 	mirror := t.mirrorLogE()
 	v := Verdict{
-		Kind: Undecided,
-		E:    finite(t.worst), LogE: t.logE(), Bound: min(1/t.level(), largest),
+		E: finite(t.worst), LogE: t.logE(), Bound: min(1/t.level(), largest),
 		MirrorE: finite(mirror), MirrorBound: 1 / NotWorseLevel,
 		Split: finite(t.split.highest), SplitBound: 1 / splitLevel,
 		Canary: t.canary.counted(), Stable: t.stable.counted(),
 	}
 	v.Mover, v.Step = t.mover()
-	switch {
-	case t.worst >= -math.Log(t.level()):
-		v.Kind = Worse
-	case mirror >= -math.Log(NotWorseLevel):
-		v.Kind = NotWorse
-	default:
+	if v.Kind = t.Kind(); v.Kind == Undecided {
 		v.NeedsWorse, v.NeedsNotWorse = t.needs()
 		v.Needs = min(v.NeedsWorse, v.NeedsNotWorse)
 	}
 	return v
+}
+
+// Kind says what Verdict would, and nothing else.
+func (t *Test) Kind() Kind {
+	switch {
+	case t.worst >= -math.Log(t.level()):
+		return Worse
+	case t.mirrorLogE() >= -math.Log(NotWorseLevel):
+		return NotWorse
+	default:
+		return Undecided
+	}
 }
 
 // mover is the alternative with the greatest evidence.
