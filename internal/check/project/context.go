@@ -16,8 +16,9 @@ type BuildContext struct {
 
 // Contexts returns the folders that the Dockerfiles are built in, sorted by
 // path. A compose file that builds a Dockerfile says which one it is. Otherwise
-// it is written down nowhere: it is the one of the Dockerfile's own folder and
-// the root that has more of what is copied, the own one when both have the same.
+// it is written down nowhere: it is the Dockerfile's own folder when that has a
+// .dockerignore, or else the one of that folder and the root that has more of
+// what is copied, the own one when both have the same.
 func (p *Project) Contexts() []BuildContext {
 	said := p.saidContexts()
 	byDir := map[string]*BuildContext{}
@@ -57,7 +58,7 @@ func (p *Project) saidContexts() map[*Dockerfile]string {
 
 func (p *Project) guessContext(d *Dockerfile) string {
 	own := d.Dir()
-	if own == p.Root {
+	if own == p.Root || Exists(filepath.Join(own, ".dockerignore")) {
 		return own
 	}
 	here, above := 0, 0

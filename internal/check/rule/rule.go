@@ -65,8 +65,7 @@ func frame() Set {
 				}
 			},
 			Ignore: func(p *Pass, i *project.Ignore) {
-				var wrong *ignore.Error
-				if errors.As(i.Problem, &wrong) {
+				if wrong, found := errors.AsType[*ignore.Error](i.Problem); found {
 					p.Report(i.File, Report{At: dockerfile.Span{Start: wrong.Start, End: wrong.End}, Message: wrong.Err.Error()})
 				}
 			},

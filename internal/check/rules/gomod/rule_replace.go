@@ -5,6 +5,7 @@ import (
 	"go/version"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"golang.org/x/mod/modfile"
 
@@ -43,12 +44,16 @@ func judgeReplace(p *rule.Pass, m *project.Module, r *modfile.Replace) (rule.Rep
 	if !absolute {
 		dir = filepath.Join(m.Dir, dir)
 	}
-	inside := project.Within(p.Project.Root, dir)
+	_, home := m.Real()
+	inside := project.Within(p.Project.Root, dir) || project.Within(home, dir)
 	switch {
 	case inside && !absolute && !project.Exists(filepath.Join(dir, "go.mod")):
 		return gone(m, r), true
 	case !inside || absolute:
 		return rule.Report{Severity: finding.Warning, Message: fmt.Sprintf("%s is outside of the project, so the build works on this machine only; require a version of %s, or use a go.work that is not checked in", r.New.Path, r.Old.Path)}, true
+	}
+	if sameRepository(m.Name, r.Old.Path) {
+		return rule.Report{}, false // a project of several modules
 	}
 	return rule.Report{Message: fmt.Sprintf("%s is built from %s and has no version in the program, so scanners pass over it", r.Old.Path, r.New.Path)}, true
 }
@@ -64,4 +69,14 @@ func gone(m *project.Module, r *modfile.Replace) rule.Report {
 		return rule.Report{Severity: finding.Error, Message: fmt.Sprintf("there is no go.mod in %s, which stands for %s: nothing builds; take the replace away or bring the folder back", r.New.Path, r.Old.Path)}
 	}
 	return rule.Report{Severity: finding.Warning, Message: fmt.Sprintf("there is no go.mod in %s, which stands for %s; take the replace away", r.New.Path, r.Old.Path)}
+}
+
+// sameRepository says that two modules are from one repository, as far as their
+// names tell: host, owner and name.
+func sameRepository(a, b string) bool {
+	first := func(path string) string {
+		parts := strings.SplitN(path, "/", 4)
+		return strings.Join(parts[:min(len(parts), 3)], "/")
+	}
+	return project.InModule(a, b) || project.InModule(b, a) || first(a) == first(b) && strings.Count(a, "/") > 1
 }

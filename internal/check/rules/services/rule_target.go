@@ -42,7 +42,7 @@ func checkTarget(p *rule.Pass, c *project.Compose, s *compose.Service) {
 		target := s.Build.Target.Target()
 		message := fmt.Sprintf("%s has no stage %q", b.Dockerfile.Path, target.Text)
 		r := rule.Report{At: span(s.Build.Target), Message: message + stagesOf(b.Dockerfile)}
-		if near := nearest(target.Text, stageNames(b.Dockerfile)); near != "" {
+		if near := rule.Nearest(target.Text, stageNames(b.Dockerfile)); near != "" {
 			r.Message = fmt.Sprintf("%s; is it %q?", message, near)
 			r.Fix = replace(c, s.Build.Target, near)
 		}
@@ -99,7 +99,7 @@ func checkArgs(p *rule.Pass, c *project.Compose, b *compose.Build, d *project.Do
 			continue
 		}
 		r := rule.Report{At: span(a.Key), Severity: finding.Warning, Message: fmt.Sprintf("%s has no ARG %s, so the argument does nothing", d.Path, a.Name)}
-		if near := nearest(a.Name, declared); near != "" {
+		if near := rule.Nearest(a.Name, declared); near != "" {
 			r.Message = fmt.Sprintf("%s has no ARG %s, so the argument does nothing; is it %s?", d.Path, a.Name, near)
 			if at := a.Key.Part(0, len(a.Name)); a.Key.Literally() && !a.Inherited {
 				r.Fix = rule.UnsafeFix(rule.Edit(c.File, dockerfile.Span(at), near))
@@ -143,50 +143,4 @@ func replace(c *project.Compose, n *compose.Node, text string) *finding.Fix {
 		return nil
 	}
 	return rule.UnsafeFix(rule.Edit(c.File, dockerfile.Span(n.Part(0, len(n.Text))), text))
-}
-
-// nearest returns the name that differs from the given one in up to two
-// letters; empty without one, or when two are as near.
-func nearest(name string, names []string) string {
-	best, distance, twice := "", 3, false
-	for _, n := range names {
-		if n == best {
-			continue
-		}
-		switch d := edits(name, n); {
-		case d >= len(name) || d >= len(n):
-		case d < distance:
-			best, distance, twice = n, d, false
-		case d == distance:
-			twice = true
-		}
-	}
-	if twice {
-		return ""
-	}
-	return best
-}
-
-// edits counts the letters to add, take away or change to get from a to b.
-func edits(a, b string) int {
-	if len(a) > 64 || len(b) > 64 {
-		return len(a) + len(b)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := last
-			if a[i] != b[j] {
-				change++
-			}
-			last = row[j+1]
-			row[j+1] = min(row[j+1]+1, row[j]+1, change)
-		}
-	}
-	return row[len(b)]
 }

@@ -95,7 +95,7 @@ func undefined(p *rule.Pass, c *project.Compose, kind string, n *compose.Node, d
 		return
 	}
 	r := rule.Report{At: span(n), Message: fmt.Sprintf("the %s %q is not defined; define it, or take this away", kind, name)}
-	if near := nearest(name, defined); near != "" {
+	if near := rule.Nearest(name, defined); near != "" {
 		r.Message = fmt.Sprintf("the %s %q is not defined; is it %q?", kind, name, near)
 		r.Fix = replace(c, n, near)
 	}
