@@ -41,17 +41,28 @@ func scripts(visit func(*scan, syntax.Node)) func(*rule.Pass, *project.Dockerfil
 	}
 }
 
-// plain is scripts for what only bash and its like understand: in scripts that
-// /bin/sh reads. That of Alpine, which is BusyBox's, understands most of it.
+// plain is scripts for what dash does not know: in scripts that /bin/sh reads, in
+// images of which it is known that this is dash. Alpine's BusyBox, and the bash of
+// Fedora and its like, understand most of it.
 func plain(visit func(*scan, syntax.Node)) func(*rule.Pass, *project.Dockerfile) {
 	return scripts(func(s *scan, n syntax.Node) {
 		name := path.Base(s.run.Shell[0])
-		base := s.run.Stage.Base
-		alpine := base.Name == "alpine" || strings.Contains(base.Tag.String(), "alpine") || base.Name == "busybox"
-		if (name == "sh" || name == "dash") && !alpine && !ownInterpreter(s.run) {
+		if name == "dash" || name == "sh" && hasDash(s.run.Stage.Base) && !ownInterpreter(s.run) {
 			visit(s, n)
 		}
 	})
+}
+
+// hasDash knows the official images that are Debian or Ubuntu, or built on them
+// unless the tag says otherwise.
+func hasDash(base project.Image) bool {
+	switch base.Name {
+	case "debian", "ubuntu", "buildpack-deps", "golang", "node", "python", "ruby", "rust", "gcc", "php", "perl", "openjdk", "nginx", "postgres", "redis":
+	default:
+		return false
+	}
+	tag := base.Tag.String()
+	return base.Known && !strings.Contains(tag, "alpine") && !strings.Contains(tag, "oracle") && !strings.Contains(tag, "windows")
 }
 
 // posix says whether the shell is one whose language is that of sh, or more.
