@@ -4,7 +4,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build test lint fmt fuzz golden e2e bench-build bench-check docs deps verify clean
+.PHONY: build test lint fmt fuzz golden e2e bench-build bench-check bench-canary docs deps verify clean
 
 build: ## the one binary, into bin/
 	$(GO) build -trimpath -o bin/davit ./cmd/davit
@@ -41,6 +41,11 @@ bench-build: ## davit build beside go build and ko: a table of ratios; takes abo
 
 bench-check: ## davit check beside hadolint's assertions, dockerfilelint and ShellCheck; writes docs/hadolint.md
 	$(GO) run ./bench/check -rounds $(ROUNDS) -page docs/hadolint.md
+
+RUNS ?= 10000
+bench-canary: ## verdicts on simulated releases, beside Flagger's, Argo Rollouts' and Kayenta's; writes docs/canary.md; takes about 20 minutes
+	mkdir -p docs/canary
+	$(GO) run ./bench/canary -runs $(RUNS) -page docs/canary.md -plots docs/canary
 
 deps: ## the list of packages in the binary
 	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt

@@ -1,0 +1,40 @@
+package main
+
+// intro takes the runs of a cell of both kinds, the seed, and the number of cells.
+const intro = `# What a verdict is worth
+Written by 'make bench-canary'; exit code 1 if the claim fails. %d releases in each cell of versions that are
+no worse, %d in each other cell, seed %d, %d cells. Releases take 20 minutes in steps of 5, 10, 25 and 50 %%; α = 1 %%;
+a canary may have 1 %% more errors and be a tenth slower (davit's defaults). Bounds are Clopper and Pearson's,
+one-sided, 95 %%.
+
+**How.** Counts are drawn, not requests: arrivals Poisson, labels binomial, outcomes binomial and multinomial in
+davit's classes of latency (lognormal, median 100 ms, 99th percentile 320 ms). davit's verdicts are those of the package
+that releases use, looked at after each cohort. For versions that are no worse a cohort is ten seconds long. A factor
+depends on the counts of a cohort and not on its length, so this only looks less often, and the bound is about all looks.
+Where time counts, cohorts begin with a quarter of a second, as davit's do, and grow with the time since the canary turned bad.
+A release ends for a rule when the rule has decided.
+
+**The shapes.** *Shared incident*: both versions fail at 40 %% and are three times slower for one to four minutes. *Diurnal*: load and
+errors swing by 80 and 90 %%. *Bursty*: ten times the load with five times the errors, for ten seconds at a time. *Sticky
+users*: errors belong to users who come back; each of their requests is drawn on its own, as davit's edge does. *Cold start*: three
+times slower in the warm-up. *Scrape gap*: two minutes are never counted. *Counter reset*: the canary's counters
+restart every three minutes and lose what was not read; that the loss varies within a step is covered by the form that does
+not know the split, and not proved for the other. *Wrong w*: from half to twice the promised share reaches the canary. *Just tolerated*:
+the canary is worse by just what is allowed, in errors and in latency, where the bound has the least to spare.
+
+**The other rules** are told in this project's words from their sources (internal/release/others): Flagger 99 %% and 0.5 s for
+the 99th percentile each minute, threshold 5; Argo Rollouts with the same conditions, failureLimit 3, consecutiveErrorLimit 4; Kayenta's
+Mann-Whitney test at 98 %% of the minutes so far, every five minutes. A check without requests fails at Flagger and at Argo
+Rollouts. *Tuned*: thresholds of 1 %% more errors than the live version has and of its own 99th percentile plus a
+tenth, and counts (for Kayenta the level) just high enough for 1 %% of false rollbacks, for each rate and
+error rate on its own, with independent requests. Nobody can tune like that beforehand: it is what these rules could do at best.
+
+`
+
+const foot = `
+## Sources
+- Flagger: fluxcd/flagger, pkg/controller/scheduler.go and scheduler_metrics.go; docs.flagger.app/usage/metrics.
+- Argo Rollouts: argoproj/argo-rollouts, analysis/analysis.go and utils/evaluate/evaluate.go; docs/features/analysis.md.
+- Kayenta: spinnaker/kayenta, NetflixACAJudge.scala and MannWhitneyClassifier.scala.
+- The test itself: internal/release/analysis/DESIGN.md.
+`
