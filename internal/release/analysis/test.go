@@ -45,6 +45,7 @@ type Test struct {
 	stable   Counts
 	weight   float64 // of the last cohort that was compared, for the outlook
 	step     int     // likewise
+	followed *account
 }
 
 // New checks the configuration and returns a test that has seen nothing.
@@ -96,7 +97,11 @@ func (t *Test) compare(c Cohort) {
 	if c.ErrorsOnly || len(c.Canary.Units) != len(c.Stable.Units) {
 		c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
 	}
-	t.worse.score(c, guessing(t.past.shares(), t.cfg.Tolerance), t.cfg.Tolerance)
+	g := guessing(t.past.shares(), t.cfg.Tolerance)
+	t.worse.score(c, g, t.cfg.Tolerance)
+	if t.followed != nil {
+		t.followed.add(&t.worse, c, g, t.cfg.Tolerance)
+	}
 	c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
 	t.notWorse.score(c, guessing(t.past.collapsed().shares(), t.cfg.Tolerance), t.cfg.Tolerance)
 	t.split.add(c)
