@@ -10,7 +10,7 @@ import (
 func TestNearest(t *testing.T) {
 	names := []string{"VERSION", "REVISION", "GO", "PATH"}
 	for name, want := range map[string]string{
-		"VERSIN": "VERSION", "version": "VERSION", "PAHT": "PATH", "REVERSION": "VERSION", "VRSEION": "", "VERISNO": "", "VERSOIN": "VERSION", "G": "", "GOO": "GO", "GOPATH": "",
+		"VERSIN": "VERSION", "version": "VERSION", "PAHT": "PATH", "REVERSION": "VERSION", "VRSEION": "", "VERISNO": "", "VESRION": "VERSION", "G": "", "GOO": "GO", "GOPATH": "",
 		"AB": "", "ABC": "", "NOTHING": "", "": "", strings.Repeat("x", 1000): "",
 	} {
 		if got := rule.Nearest(name, names); got != want {
