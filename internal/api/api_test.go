@@ -45,6 +45,13 @@ func (s *server) Logs(_ context.Context, q api.LogQuery) (io.ReadCloser, error) 
 	return io.NopCloser(strings.NewReader("one\ntwo\n")), nil
 }
 
+func (s *server) Explain(_ context.Context, id string) (release.Explanation, error) {
+	if id != "orders-1" {
+		return release.Explanation{}, &release.RefusalError{Code: release.CodeUnknown, Message: "no release " + id}
+	}
+	return release.Explanation{Release: id, Agrees: true}, nil
+}
+
 func (s *server) Submit(_ context.Context, sub api.Submission, actor string) (release.Summary, error) {
 	s.actor = actor
 	if sub.Plan == "blocked" {
@@ -173,6 +180,17 @@ func TestFollowEndsWithTheRelease(t *testing.T) {
 	}
 	if err := client.Follow(t.Context(), "nothing-1", func(release.Summary) error { return nil }); err == nil {
 		t.Error("an unknown release was followed")
+	}
+}
+
+func TestExplain(t *testing.T) {
+	_, client, _ := serve(t)
+	if x, err := client.Explain(t.Context(), "orders-1"); err != nil || x.Release != "orders-1" || !x.Agrees {
+		t.Errorf("%+v, %v", x, err)
+	}
+	_, err := client.Explain(t.Context(), "orders-2")
+	if refusal, ok := errors.AsType[*api.Error](err); !ok || refusal.Code != release.CodeUnknown {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -56,6 +56,13 @@ func (c *Client) Steer(ctx context.Context, verb Verb, target string) (release.S
 	return summary, err
 }
 
+// Explain returns how the evidence about a release grew.
+func (c *Client) Explain(ctx context.Context, id string) (release.Explanation, error) {
+	var explanation release.Explanation
+	err := c.call(ctx, http.MethodGet, "/v1/releases/"+url.PathEscape(id)+"/explanation", nil, &explanation)
+	return explanation, err
+}
+
 // Follow calls fn with the release's summary now and after each change. It
 // returns nil when the release has ended or the server has.
 func (c *Client) Follow(ctx context.Context, id string, fn func(release.Summary) error) error {

@@ -18,6 +18,8 @@ type Watcher interface {
 	// Changed is closed with the next change of any app.
 	Changed() <-chan struct{}
 	Logs(ctx context.Context, query LogQuery) (io.ReadCloser, error)
+	// Explain replays the journal for a release.
+	Explain(ctx context.Context, id string) (release.Explanation, error)
 }
 
 // Steerer changes what is. Its refusals are of type *release.RefusalError.
@@ -55,6 +57,7 @@ func NewHandler(watcher Watcher, steerer Steerer, scrubber Scrubber, journal Jou
 	h.mux.HandleFunc("GET /v1/status", h.status)
 	h.mux.HandleFunc("POST /v1/releases", h.submit)
 	h.mux.HandleFunc("GET /v1/releases/{id}/events", h.events)
+	h.mux.HandleFunc("GET /v1/releases/{id}/explanation", h.explanation)
 	h.mux.HandleFunc("POST /v1/releases/{target}/{verb}", h.steer)
 	h.mux.HandleFunc("POST /v1/apps/{target}/{verb}", h.steer)
 	h.mux.HandleFunc("GET /v1/apps/{app}/logs", h.logs)
@@ -71,6 +74,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serv
 func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	status, err := h.Watcher.Status(r.Context())
 	h.answer(w, http.StatusOK, status, err)
+}
+
+func (h *Handler) explanation(w http.ResponseWriter, r *http.Request) {
+	explanation, err := h.Watcher.Explain(r.Context(), r.PathValue("id"))
+	h.answer(w, http.StatusOK, explanation, err)
 }
 
 func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {

@@ -105,7 +105,7 @@ var allowed = map[string][]string{
 	"internal/release/analysis": {},
 	"internal/release/others":   {},
 	"internal/release": {
-		"internal/driver", "internal/verify", "internal/release/analysis", "internal/x/quantity",
+		"internal/driver", "internal/verify", "internal/release/analysis", "internal/release/others", "internal/x/quantity",
 	},
 	"internal/driver/process":    {"internal/driver", "internal/x/atomicfile", "internal/x/quantity"},
 	"internal/driver/drivertest": {"internal/driver", "internal/x/quantity"},
@@ -125,7 +125,7 @@ var allowed = map[string][]string{
 	"internal/cli": {
 		"internal/api", "internal/app", "internal/build", "internal/check", "internal/check/finding", "internal/check/render", "internal/config",
 		"docs",
-		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/source", "internal/workshop", "internal/workshop/proof",
+		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/release/analysis", "internal/release/others", "internal/source", "internal/workshop", "internal/workshop/proof",
 	},
 	"e2e": {"examples"},
 }

@@ -81,6 +81,11 @@ func (d *desk) Logs(ctx context.Context, q api.LogQuery) (io.ReadCloser, error) 
 	return d.platform.fleet.driver.Logs(ctx, q.App, q.Release, q.Follow, q.Tail)
 }
 
+// Explain implements api.Watcher.
+func (d *desk) Explain(ctx context.Context, id string) (release.Explanation, error) {
+	return d.platform.engine.Explain(ctx, id)
+}
+
 // Submit implements api.Steerer.
 func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (release.Summary, error) {
 	plan, evidence, err := readPlan(ctx, d.platform.images, s.Repository, s.Plan)

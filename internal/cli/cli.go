@@ -78,7 +78,7 @@ func commands() []command {
 		buildCommand(), lockCommand(), resolveCommand(), reproduceCommand(), keyCommand(),
 		shipCommand(),
 		serveCommand(), downCommand(),
-		statusCommand(), releasesCommand(), showCommand(), logsCommand(),
+		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
 		auditCommand(), registryCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),
