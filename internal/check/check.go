@@ -26,6 +26,7 @@ import (
 	"github.com/davit-dev/davit/internal/check/rules/buildkit"
 	"github.com/davit-dev/davit/internal/check/rules/dockerignore"
 	"github.com/davit-dev/davit/internal/check/rules/gobuild"
+	"github.com/davit-dev/davit/internal/check/rules/gocontext"
 	"github.com/davit-dev/davit/internal/check/rules/goimage"
 	"github.com/davit-dev/davit/internal/check/rules/gomod"
 	"github.com/davit-dev/davit/internal/check/rules/hadolint"
@@ -55,6 +56,7 @@ func Rules() rule.Set {
 		packages.Rules(),
 		shell.Rules(),
 		buildkit.Rules(),
+		gocontext.Rules(),
 		gobuild.Rules(),
 		goimage.Rules(),
 		services.Rules(),

@@ -32,6 +32,7 @@ type Module struct {
 
 	mu      sync.Mutex
 	reached map[string]Reach // by folder and tags
+	calls   *Calls           // nil until somebody asks
 }
 
 // loadModule reads the go.mod of a folder.

@@ -1,0 +1,113 @@
+package project
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Calls is what the Go files of a module call of other packages: "net/http.Get",
+// with the string that is the first argument, where there is one.
+type Calls struct {
+	Arguments map[string][]string // "" for a call without a string first
+	Imports   map[string]bool
+	Complete  bool // all files could be read
+}
+
+// mostSource bounds the Go source that is read.
+const mostSource = 32 << 20
+
+// Calls reads the Go files of the module, tests aside, when it is first asked.
+func (m *Module) Calls() Calls {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.calls != nil {
+		return *m.calls
+	}
+	calls := Calls{Arguments: map[string][]string{}, Imports: map[string]bool{}, Complete: true}
+	read := int64(0)
+	for _, dir := range m.packages() {
+		entries, err := os.ReadDir(dir)
+		calls.Complete = calls.Complete && err == nil
+		for _, entry := range entries {
+			if isSource(entry) {
+				info, err := entry.Info()
+				if err != nil || read+info.Size() > mostSource {
+					calls.Complete = false
+					continue
+				}
+				read += info.Size()
+				calls.file(filepath.Join(dir, entry.Name()))
+			}
+		}
+	}
+	m.calls = &calls
+	return calls
+}
+
+func isSource(entry fs.DirEntry) bool {
+	name := entry.Name()
+	return entry.Type().IsRegular() && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+}
+
+func (c *Calls) file(name string) {
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+	if err != nil {
+		c.Complete = false
+		return
+	}
+	names := map[string]string{}
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			continue
+		}
+		c.Imports[imported] = true
+		local := imported[strings.LastIndexByte(imported, '/')+1:]
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		names[local] = imported
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if selector, ok := n.Fun.(*ast.SelectorExpr); ok {
+				c.call(names, selector, n.Args)
+			}
+		case *ast.SelectorExpr: // a function or variable that is not called here
+			c.call(names, n, nil)
+		}
+		return true
+	})
+}
+
+func (c *Calls) call(names map[string]string, selector *ast.SelectorExpr, args []ast.Expr) {
+	ident, ok := selector.X.(*ast.Ident)
+	if !ok || names[ident.Name] == "" {
+		return
+	}
+	key := names[ident.Name] + "." + selector.Sel.Name
+	argument := ""
+	if len(args) > 0 {
+		if lit, ok := args[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+			argument, _ = strconv.Unquote(lit.Value) // the parser has read it
+		}
+	}
+	c.Arguments[key] = append(c.Arguments[key], argument)
+}
+
+// Has says whether one of the names is called or used.
+func (c Calls) Has(names ...string) bool {
+	for _, name := range names {
+		if len(c.Arguments[name]) > 0 {
+			return true
+		}
+	}
+	return false
+}
