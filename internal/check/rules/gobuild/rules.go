@@ -9,5 +9,14 @@ func Rules() []rule.Rule {
 	return []rule.Rule{
 		ruleToolchain(),
 		ruleCgo(),
+		ruleMusl(),
+		ruleOlderLibc(),
+		ruleTrimpath(),
+		ruleStrip(),
+		ruleUpx(),
+		ruleDebug(),
+		ruleArch(),
+		ruleEmulated(),
+		ruleMainFile(),
 	}
 }

@@ -12,4 +12,9 @@ func set() rule.Set { return rule.NewSet(gobuild.Rules()) }
 
 func TestGolden(t *testing.T) { checktest.Golden(t, set(), "testdata") }
 
+// Whether a program builds and starts is looked at by itself.
+func TestGoldenOfLinking(t *testing.T) {
+	checktest.Golden(t, checktest.Only(set(), "GO111", "GO201"), "testdata/linking")
+}
+
 func TestDocs(t *testing.T) { checktest.Docs(t, gobuild.Rules()) }
