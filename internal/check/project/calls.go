@@ -74,14 +74,18 @@ func (c *Calls) file(name string) {
 		}
 		names[local] = imported
 	}
+	called := map[*ast.SelectorExpr]bool{}
 	ast.Inspect(file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CallExpr:
 			if selector, ok := n.Fun.(*ast.SelectorExpr); ok {
+				called[selector] = true
 				c.call(names, selector, n.Args)
 			}
-		case *ast.SelectorExpr: // a function or variable that is not called here
-			c.call(names, n, nil)
+		case *ast.SelectorExpr:
+			if !called[n] {
+				c.call(names, n, nil)
+			}
 		}
 		return true
 	})

@@ -66,6 +66,14 @@ type Product struct {
 	Stage *Stage // that built it
 }
 
+// IsFile says whether go build surely made one program of that path, and not a
+// folder of them.
+func (p Product) IsFile() bool {
+	g := p.Of.Go
+	return g.Verb == "build" && g.HasOutput && !strings.HasSuffix(g.Output.Text, "/") &&
+		!slices.ContainsFunc(g.Packages, func(v dockerfile.Value) bool { return !v.Known || strings.Contains(v.Text, "...") }) && len(g.Packages) < 2
+}
+
 // mostProducts bounds what is followed from stage to stage.
 const mostProducts = 64
 

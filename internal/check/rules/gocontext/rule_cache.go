@@ -102,7 +102,7 @@ func each(d *project.Dockerfile, visit func(at dockerfile.Span, name, value stri
 	}
 	for _, s := range d.Stages {
 		for _, c := range s.Commands {
-			for _, word := range strings.Fields(d.Source[c.Start:min(c.End, c.Start+512)]) {
+			for word := range strings.FieldsSeq(d.Source[c.Start:min(c.End, c.Start+512)]) {
 				if name, value, found := strings.Cut(word, "="); found && !strings.ContainsAny(name, "-/\"'$") {
 					at := c.Start + strings.Index(d.Source[c.Start:c.End], word)
 					visit(dockerfile.Span{Start: at, End: at + len(word)}, name, strings.Trim(value, `"';`))

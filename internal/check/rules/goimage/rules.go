@@ -7,6 +7,18 @@ import "github.com/davit-dev/davit/internal/check/rule"
 // Rules returns the rules of this family.
 func Rules() []rule.Rule {
 	return []rule.Rule{
+		ruleNeedsCgo(),
 		ruleFinalGolang(),
+		ruleRoots(),
+		ruleZones(),
+		ruleTemp(),
+		ruleUser(),
+		ruleShellForm(),
+		ruleHealthcheck(),
+		rulePort(),
+		ruleLoopback(),
+		rulePrivileged(),
+		ruleEntrypoint(),
+		ruleSignals(),
 	}
 }

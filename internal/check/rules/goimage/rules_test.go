@@ -12,4 +12,9 @@ func set() rule.Set { return rule.NewSet(goimage.Rules()) }
 
 func TestGolden(t *testing.T) { checktest.Golden(t, set(), "testdata") }
 
+// How one stage becomes two is looked at by itself.
+func TestGoldenOfSplitting(t *testing.T) {
+	checktest.Golden(t, checktest.Only(set(), "GO301"), "testdata/alone")
+}
+
 func TestDocs(t *testing.T) { checktest.Docs(t, goimage.Rules()) }
