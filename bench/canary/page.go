@@ -152,7 +152,8 @@ func (p printer) worse() {
 		"![time until rollback](canary/time.svg)\n![what davit says after twenty minutes](canary/undecided.svg)\n\n"+
 		"Each entry is the share that was rolled back, the median time until then, and the median number of the\n"+
 		"canary's requests that had failed by then; – where less than half was rolled back. *Tolerated* are rates that\n"+
-		"exceed the live version's by no more than 1 %: to roll these back is an error.\n")
+		"exceed the live version's by no more than 1 %: to roll these back is an error. *Before it was*: the median rollback\n"+
+		"came before the canary turned bad.\n")
 	for _, onset := range []float64{0, duration / 2} {
 		fmt.Fprintf(p.out, "\n### Worse since %g minutes after the start\n", onset/60)
 		header(p.out, "requests/s", "errors")
@@ -191,6 +192,9 @@ func (r result) found() []string {
 }
 
 func clock(seconds float64) string {
+	if seconds < 0 {
+		return "before it was"
+	}
 	if seconds < 120 {
 		return fmt.Sprintf("%.3g s", seconds)
 	}
