@@ -38,6 +38,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), unit: unit, first: t.version}
 	x.hold(t)
 	defer x.end()
+	// Otherwise net/http reads the rest of the body itself when the answer begins,
+	// and closes it under whoever is still passing it on. Only HTTP/1 needs it.
+	_ = http.NewResponseController(w).EnableFullDuplex()
 	proxy := httputil.ReverseProxy{
 		Rewrite: rewrite, Transport: x, BufferPool: d.buffers,
 		ErrorHandler: x.unanswered, ErrorLog: d.errors,

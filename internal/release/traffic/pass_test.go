@@ -190,6 +190,37 @@ func (r *rig) converse(t *testing.T) (c *websocket.Conn, say func(string)) {
 	}
 }
 
+// A version may answer before it has read the body: neither waits for the other.
+func TestAnswersBeforeTheBodyIsRead(t *testing.T) {
+	r := newRig(t, t.TempDir(), nil)
+	r.route(t, backend(t, "r1", func(w http.ResponseWriter, req *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.Copy(w, req.Body)
+	}), nil, 0)
+	body, more := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host, req.ContentLength = "a", int64(len("early late"))
+	go func() { _, _ = io.WriteString(more, "early ") }()
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	go func() {
+		_, _ = io.WriteString(more, "late")
+		more.Close()
+	}()
+	if got, err := io.ReadAll(res.Body); string(got) != "early late" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
 func TestWebSocketLivesThroughTheGrace(t *testing.T) {
 	r := newRig(t, t.TempDir(), nil)
 	r.route(t, backend(t, "r1", echo), nil, 0)
