@@ -46,9 +46,16 @@ func (e SyntaxError) Error() string { return e.Message }
 // together.
 const mostFields = 1 << 20
 
+// mostBytes bounds a file, so that the worst of them is read in a second.
+const mostBytes = 4 << 20
+
 // Parse reads a compose file. It always returns a File.
 func Parse(source string) *File {
 	f := &File{Source: source, budget: mostFields}
+	if len(source) > mostBytes {
+		f.fail(Span{}, fmt.Sprintf("the file has %d bytes; compose files of up to %d are read", len(source), mostBytes))
+		return f
+	}
 	if !utf8.ValidString(source) {
 		f.fail(Span{}, "the file is not UTF-8")
 		return f
