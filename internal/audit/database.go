@@ -38,7 +38,8 @@ type database struct {
 }
 
 // openDatabase opens or creates the file at path and takes it for this process.
-func openDatabase(ctx context.Context, path string) (*database, error) {
+// vfs names the SQLite VFS that reaches the disk, "" the operating system's.
+func openDatabase(ctx context.Context, path, vfs string) (*database, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
@@ -54,6 +55,9 @@ func openDatabase(ctx context.Context, path string) (*database, error) {
 		"busy_timeout(1000)", "locking_mode(exclusive)", "journal_mode(wal)",
 		"synchronous(full)", "trusted_schema(off)", "cell_size_check(on)",
 	}}
+	if vfs != "" {
+		query.Set("vfs", vfs)
+	}
 	source := url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}
 	db, err := sql.Open("sqlite3", source.String())
 	if err != nil {

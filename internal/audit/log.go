@@ -27,6 +27,7 @@ var ErrDamaged = errors.New("the journal is damaged; 'davit audit verify' says w
 // Options of a Log. The zero value is what production uses.
 type Options struct {
 	Clock func() time.Time // time.Now when nil
+	VFS   string           // registered SQLite VFS that reaches the disk; the operating system's when ""
 }
 
 // Log is an open journal. Its methods may be called concurrently.
@@ -69,7 +70,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Log, error) {
 	if lost, err := walLost(path); err != nil || lost {
 		return nil, errors.Join(err, lostError(lost))
 	}
-	db, err := openDatabase(ctx, path)
+	db, err := openDatabase(ctx, path, opts.VFS)
 	if err != nil {
 		return nil, err
 	}

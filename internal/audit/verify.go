@@ -121,7 +121,7 @@ func verifyDatabase(ctx context.Context, path, key string, known []Checkpoint) (
 	if err != nil {
 		return Report{}, err
 	}
-	db, err := openDatabase(ctx, path)
+	db, err := openDatabase(ctx, path, "")
 	if err != nil {
 		return Report{}, err
 	}
