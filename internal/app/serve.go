@@ -247,6 +247,7 @@ func (p *Platform) front(desk *desk) http.Handler {
 	images := registry.Handler(p.images, registry.Auth{Password: p.password})
 	mux.Handle("/v2/", images)
 	mux.Handle("/v2", images)
+	mux.Handle("GET /metrics", p.counted())
 	mux.Handle("/", web.Handler(desk, p.journal))
 	return guard(mux)
 }

@@ -67,6 +67,7 @@ func (e *Edge) controlServer() *http.Server {
 	mux.HandleFunc("GET /cohorts", e.getCohorts)
 	mux.HandleFunc("GET /status", e.getStatus)
 	mux.HandleFunc("GET /past", e.getPast)
+	mux.HandleFunc("GET /metrics", e.getMetrics)
 	mux.HandleFunc("POST /drain", e.postDrain)
 	mux.HandleFunc("GET /watch", e.getWatch)
 	mux.HandleFunc("GET /listeners", e.getListeners)

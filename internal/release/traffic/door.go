@@ -21,6 +21,7 @@ type door struct {
 // ServeHTTP implements http.Handler.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodConnect {
+		d.router.refused[d.listener].add(refusedMethod)
 		http.Error(w, "CONNECT is not served here", http.StatusMethodNotAllowed)
 		return
 	}
@@ -32,7 +33,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host := hostname(r.Host)
 	t, unit, err := d.router.claim(d.listener, host)
 	if err != nil {
-		refuse(w, err)
+		d.refuse(w, err)
 		return
 	}
 	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), unit: unit, first: t.version}
@@ -49,12 +50,15 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // refuse answers a request that no app gets.
-func refuse(w http.ResponseWriter, err error) {
+func (d *door) refuse(w http.ResponseWriter, err error) {
+	refused := d.router.refused[d.listener]
 	if errors.Is(err, errNoTable) {
+		refused.add(refusedNoTable)
 		w.Header().Set("Retry-After", "1")
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
+	refused.add(refusedNoHost)
 	http.Error(w, err.Error(), http.StatusNotFound)
 }
 

@@ -58,6 +58,9 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 			res.Body.Close()
 			err = fmt.Errorf("response has status %d", res.StatusCode)
 		}
+		if errors.Is(err, errDial) {
+			x.target.version.refused.Add(1)
+		}
 		x.score(x.outcome(res, err))
 		if err == nil {
 			return x.deliver(res), nil

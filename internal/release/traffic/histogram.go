@@ -21,10 +21,13 @@ const (
 // value is empty; it is safe for concurrent use.
 type histogram struct {
 	counts [buckets]atomic.Uint64
+	sum    atomic.Uint64 // of all durations, in microseconds
 }
 
 func (h *histogram) add(d time.Duration) {
-	h.counts[bucket(uint64(max(d, 0)/time.Microsecond))].Add(1)
+	v := uint64(max(d, 0) / time.Microsecond)
+	h.counts[bucket(v)].Add(1)
+	h.sum.Add(v)
 }
 
 // bucket returns the index for v microseconds. Below 2^subBits every value has

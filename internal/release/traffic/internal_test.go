@@ -7,11 +7,13 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/davit-dev/davit/internal/x/exposition"
 	"github.com/davit-dev/davit/internal/x/quantity"
 )
 
@@ -263,4 +265,24 @@ func FuzzDecodeState(f *testing.F) {
 			t.Fatalf("written %s\nthen    %s", once, twice)
 		}
 	})
+}
+
+func TestExportedBucketsAreExact(t *testing.T) {
+	var h histogram
+	for _, us := range []int64{0, 511, 512, 513, 1023, 1024, 1 << 25, 1<<25 - 1, 1 << 40} {
+		h.add(time.Duration(us) * time.Microsecond)
+	}
+	buckets, count, sum := h.cumulative()
+	if len(buckets) != lastBound-firstBound+1 || count != 9 {
+		t.Fatalf("%d buckets, %d durations", len(buckets), count)
+	}
+	if want := time.Duration(511+512+513+1023+1024+(1<<25)+(1<<25-1)+(1<<40)) * time.Microsecond; sum != want {
+		t.Errorf("sum %v, want %v", sum, want)
+	}
+	for bound, want := range map[float64]uint64{0.000512: 2, 0.001024: 5, 0.002048: 6, 16.777216: 6, 33.554432: 7} {
+		i := slices.IndexFunc(buckets, func(b exposition.Bucket) bool { return b.UpTo == bound })
+		if i < 0 || buckets[i].Count != want {
+			t.Errorf("up to %v: bucket %d of %v, want %d", bound, i, buckets, want)
+		}
+	}
 }

@@ -18,6 +18,7 @@ type router struct {
 	clock    func() time.Duration // monotonic
 	draw     func() float64       // uniform in [0, 1), independent each time
 	recorder *Recorder
+	refused  map[Listener]*refusals // not changed after newRouter
 
 	mu      sync.RWMutex
 	version uint64 // of the table, 0 before the first
@@ -50,7 +51,8 @@ type route struct {
 func newRouter(clock func() time.Duration, draw func() float64) *router {
 	return &router{
 		clock: clock, draw: draw, recorder: NewRecorder(clock),
-		apps: make(map[appKey]*app),
+		refused: map[Listener]*refusals{Production: {}, Staging: {}},
+		apps:    make(map[appKey]*app),
 	}
 }
 

@@ -17,6 +17,7 @@ type version struct {
 	inFlight atomic.Int64  // claims that have not been released
 	requests atomic.Uint64 // first attempts with an outcome
 	failed   atomic.Uint64 // those that failed
+	refused  atomic.Uint64 // attempts without a connection
 	bytes    atomic.Uint64 // response bodies
 	codes    [10]atomic.Uint64
 	latency  histogram // of first attempts that did not fail, from the claim to the outcome
