@@ -103,11 +103,14 @@ var allowed = map[string][]string{
 	"internal/registry": {
 		"internal/driver", "internal/registry/blob", "internal/registry/index", "internal/registry/unpack", "internal/x/atomicfile",
 	},
-	"internal/verify":           {"internal/driver", "internal/registry", "internal/x/quantity"},
-	"internal/audit":            {"internal/x/atomicfile"},
-	"internal/release/traffic":  {"internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity"},
-	"internal/release/analysis": {},
-	"internal/release/others":   {},
+	"internal/verify": {"internal/driver", "internal/registry", "internal/x/quantity"},
+	"internal/audit":  {"internal/x/atomicfile"},
+	"internal/release/traffic": {
+		"internal/release/traffic/framing", "internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity",
+	},
+	"internal/release/traffic/framing": {},
+	"internal/release/analysis":        {},
+	"internal/release/others":          {},
 	"internal/release": {
 		"internal/driver", "internal/verify", "internal/release/analysis", "internal/release/others", "internal/x/quantity",
 	},
