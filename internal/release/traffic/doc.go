@@ -12,6 +12,6 @@
 // the order in which they ended; and a weight under a lease ends by itself when
 // control falls silent. DESIGN.md has the arguments.
 //
-// The package imports internal/x packages only: it knows nothing of releases,
-// verdicts, drivers or the journal.
+// The package imports internal/x packages and its own framing only: it knows
+// nothing of releases, verdicts, drivers or the journal.
 package traffic

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/davit-dev/davit/internal/release/traffic/framing"
 )
 
 const (
@@ -126,8 +128,8 @@ func (e *Edge) Run(ctx context.Context) error {
 		"staging", e.deps.Staging.Addr().String(), "table", e.table.Version)
 
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(production, e.deps.Production) })
-	group.Go(func() error { return serve(staging, e.deps.Staging) })
+	group.Go(func() error { return serve(production, e.scanned(e.deps.Production)) })
+	group.Go(func() error { return serve(staging, e.scanned(e.deps.Staging)) })
 	group.Go(func() error { return serve(control, socket) })
 	group.Go(func() error { e.sweep(running); return nil })
 	group.Go(func() error {
@@ -161,6 +163,20 @@ func serve(s *http.Server, l net.Listener) error {
 	return nil
 }
 
+// scanned refuses requests with ambiguous framing before net/http reads them.
+func (e *Edge) scanned(l net.Listener) net.Listener {
+	return framing.Listen(l, func(client net.Addr, reason error) {
+		e.deps.Log.Debug("connection refused", "client", client.String(), "reason", reason)
+	})
+}
+
+// release ends the scanning of a connection that became a WebSocket.
+func release(c net.Conn, state http.ConnState) {
+	if scanned, ok := c.(*framing.Conn); ok && state == http.StateHijacked {
+		scanned.Release()
+	}
+}
+
 func (e *Edge) server(work context.Context, l Listener) *http.Server {
 	return &http.Server{
 		Handler: &door{
@@ -168,6 +184,7 @@ func (e *Edge) server(work context.Context, l Listener) *http.Server {
 			errors: slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),
 		},
 		BaseContext:                  func(net.Listener) context.Context { return work },
+		ConnState:                    release,
 		ReadHeaderTimeout:            readHeaderTimeout,
 		IdleTimeout:                  keepAliveTimeout,
 		MaxHeaderBytes:               maxHeaderBytes,

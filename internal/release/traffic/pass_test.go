@@ -310,7 +310,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"tunnel":       {"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", "405"},
 		"two hosts":    {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"},
 		"huge headers": {"GET / HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n", "431"},
-		"bad chunk":    {"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", "501"},
+		"bad chunk":    {"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", "400"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			c1, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
