@@ -145,6 +145,18 @@ func (l *List) Excluded(name string, in Folder) (bool, Folder) {
 	return excluded, here
 }
 
+// Left says whether the file or folder at a path is left out, and which pattern
+// decides that; below zero when none does.
+func (l *List) Left(name string) (out bool, by int) {
+	var in Folder
+	for at := range len(name) + 1 {
+		if at == len(name) || name[at] == '/' {
+			out, in = l.Excluded(name[:at], in)
+		}
+	}
+	return out, l.Deciding(in)
+}
+
 // Deciding returns the index of the pattern that decides about a path, given
 // what Excluded returned for it; below zero when none does.
 func (l *List) Deciding(here Folder) int {

@@ -30,6 +30,7 @@ func (p *Project) Reach(d *Dockerfile, made Product) Reach {
 		out.Missing = out.Missing || r.Missing
 		out.Std = append(out.Std, r.Std...)
 		out.Foreign = append(out.Foreign, r.Foreign...)
+		out.Files = append(out.Files, r.Files...)
 	}
 	return out
 }

@@ -4,55 +4,49 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
 
-// Calls is what the Go files of a module call of other packages: "net/http.Get",
-// with the string that is the first argument, where there is one.
+// Calls is what Go files call of other packages: "net/http.Get", with the string
+// that is the first argument, where there is one.
 type Calls struct {
 	Arguments map[string][]string // "" for a call without a string first
 	Imports   map[string]bool
 	Complete  bool // all files could be read
 }
 
-// mostSource bounds the Go source that is read.
+// mostSource bounds the Go source that is read for one program.
 const mostSource = 32 << 20
 
-// Calls reads the Go files of the module, tests aside, when it is first asked.
-func (m *Module) Calls() Calls {
+// Calls reads the files of the module that a program is built from. Of a program
+// that is not known they are none, and not complete.
+func (p *Project) Calls(d *Dockerfile, made Product) Calls {
+	r := p.Reach(d, made)
+	if d.Module == nil {
+		return Calls{}
+	}
+	m := d.Module
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.calls != nil {
-		return *m.calls
+	key := strings.Join(r.Files, "\x00")
+	if c, found := m.calls[key]; found {
+		return c
 	}
-	calls := Calls{Arguments: map[string][]string{}, Imports: map[string]bool{}, Complete: true}
-	read := int64(0)
-	for _, dir := range m.packages() {
-		entries, err := os.ReadDir(dir)
-		calls.Complete = calls.Complete && err == nil
-		for _, entry := range entries {
-			if isSource(entry) {
-				info, err := entry.Info()
-				if err != nil || read+info.Size() > mostSource {
-					calls.Complete = false
-					continue
-				}
-				read += info.Size()
-				calls.file(filepath.Join(dir, entry.Name()))
-			}
+	c := Calls{Arguments: map[string][]string{}, Imports: map[string]bool{}, Complete: !r.Missing}
+	left := int64(mostSource)
+	for _, name := range r.Files {
+		info, err := os.Stat(name)
+		if err != nil || info.Size() > left {
+			c.Complete = false
+			continue
 		}
+		left -= info.Size()
+		c.file(name)
 	}
-	m.calls = &calls
-	return calls
-}
-
-func isSource(entry fs.DirEntry) bool {
-	name := entry.Name()
-	return entry.Type().IsRegular() && strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go")
+	m.calls[key] = c
+	return c
 }
 
 func (c *Calls) file(name string) {

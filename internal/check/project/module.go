@@ -32,7 +32,7 @@ type Module struct {
 
 	mu      sync.Mutex
 	reached map[string]Reach // by folder and tags
-	calls   *Calls           // nil until somebody asks
+	calls   map[string]Calls // by files
 }
 
 // loadModule reads the go.mod of a folder.
@@ -42,13 +42,13 @@ func loadModule(dir, path string) *Module {
 	file := newFile(path, string(source))
 	file.real, file.home = name, dir
 	if err != nil {
-		return &Module{File: file, Dir: dir, Problem: err.Error(), AtLine: 1, AtColumn: 1, reached: map[string]Reach{}}
+		return &Module{File: file, Dir: dir, Problem: err.Error(), AtLine: 1, AtColumn: 1, reached: map[string]Reach{}, calls: map[string]Calls{}}
 	}
 	return parseModule(file)
 }
 
 func parseModule(f *File) *Module {
-	m := &Module{File: f, Dir: filepath.Dir(f.real), reached: map[string]Reach{}, AtLine: 1, AtColumn: 1}
+	m := &Module{File: f, Dir: filepath.Dir(f.real), reached: map[string]Reach{}, calls: map[string]Calls{}, AtLine: 1, AtColumn: 1}
 	if f.real == "" {
 		m.Dir = filepath.Join(f.home, filepath.FromSlash(path.Dir(f.Path)))
 	}

@@ -19,6 +19,7 @@ type Reach struct {
 	Cgo     bool     // import "C" in the module itself
 	Std     []string // packages of the standard library that use cgo when it is on, sorted
 	Foreign []string // packages of other modules, sorted
+	Files   []string // of the module, absolute
 	Missing bool     // the source was not all there
 }
 
@@ -88,7 +89,6 @@ type reachWalk struct {
 	queue   []string
 	seen    map[string]bool // folders and import paths
 	out     Reach
-	files   int
 }
 
 func (w *reachWalk) folder(dir string) {
@@ -115,7 +115,7 @@ func (w *reachWalk) file(name string) {
 		w.out.Missing = true
 		return
 	}
-	w.files++
+	w.out.Files = append(w.out.Files, name)
 	for _, spec := range file.Imports {
 		if imported, err := strconv.Unquote(spec.Path.Value); err == nil {
 			w.imported(imported)
@@ -149,7 +149,7 @@ func InModule(pkg, module string) bool {
 }
 
 func (w *reachWalk) result() Reach {
-	w.out.Missing = w.out.Missing || w.files == 0
+	w.out.Missing = w.out.Missing || len(w.out.Files) == 0
 	slices.Sort(w.out.Std)
 	slices.Sort(w.out.Foreign)
 	return w.out

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/davit-dev/davit/internal/check/dockerfile"
-	"github.com/davit-dev/davit/internal/check/ignore"
 	"github.com/davit-dev/davit/internal/check/project"
 )
 
@@ -46,18 +45,6 @@ func entries(dir string) (found []entry, all bool) {
 		return nil
 	})
 	return found, all && err == nil
-}
-
-// excluded says whether a path is left out, and which pattern decides that;
-// below zero when none does.
-func excluded(l *ignore.List, name string) (out bool, by int) {
-	var in ignore.Folder
-	for at := range len(name) + 1 {
-		if at == len(name) || name[at] == '/' {
-			out, in = l.Excluded(name[:at], in)
-		}
-	}
-	return out, l.Deciding(in)
 }
 
 // source is what a COPY names in the context.

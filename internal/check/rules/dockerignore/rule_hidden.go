@@ -59,7 +59,7 @@ func hidden(c project.BuildContext, d *project.Dockerfile, l *ignore.List) []hid
 		if slices.ContainsFunc(out, func(h hiding) bool { return h.name == name }) || !project.Exists(filepath.Join(c.Dir, filepath.FromSlash(name))) {
 			return
 		}
-		if left, by := excluded(l, name); left && by >= 0 && !strings.ContainsAny(name, " #\\*?[") {
+		if left, by := l.Left(name); left && by >= 0 && !strings.ContainsAny(name, " #\\*?[") {
 			line, _ := d.Position(s.copy.Instruction.Start)
 			out = append(out, hiding{name, by, line, verb})
 		}

@@ -61,7 +61,7 @@ func onlyIn(general, list *project.Ignore) string {
 		return ""
 	}
 	for _, p := range general.List.Patterns() {
-		if out, _ := excluded(list.List, p.Word); !p.Exception && !has[p.Word] && !out && !strings.Contains(p.Word, "#") {
+		if out, _ := list.List.Left(p.Word); !p.Exception && !has[p.Word] && !out && !strings.Contains(p.Word, "#") {
 			return p.Word
 		}
 	}

@@ -90,7 +90,7 @@ func (o *look) leavesOut(name string) bool {
 	if o.list == nil {
 		return false
 	}
-	out, _ := excluded(o.list.List, name)
+	out, _ := o.list.List.Left(name)
 	return out
 }
 

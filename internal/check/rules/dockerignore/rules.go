@@ -10,6 +10,7 @@ func Rules() []rule.Rule {
 		ruleUnwanted(),
 		ruleComment(),
 		ruleNothing(),
+		ruleSource(),
 		ruleHidden(),
 		rulePrecedence(),
 	}

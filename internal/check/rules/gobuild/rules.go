@@ -18,5 +18,7 @@ func Rules() []rule.Rule {
 		ruleArch(),
 		ruleEmulated(),
 		ruleMainFile(),
+		ruleStamp(),
+		ruleShallow(),
 	}
 }

@@ -1,6 +1,7 @@
 package goimage
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -36,13 +37,24 @@ func brings(s *project.Stage, parts ...string) bool {
 // isScratch says whether the stage begins with nothing.
 func isScratch(s *project.Stage) bool { return s.Base.Known && s.Base.Name == "scratch" }
 
-// calls returns what the module of a Dockerfile calls, when all of it is known.
-func calls(d *project.Dockerfile) (project.Calls, bool) {
-	if d.Module == nil || d.Module.Mod == nil {
-		return project.Calls{}, false
+// calls returns what the programs in the last stage call, when all of it is known.
+func calls(p *rule.Pass, d *project.Dockerfile) (project.Calls, bool) {
+	all := project.Calls{Arguments: map[string][]string{}, Imports: map[string]bool{}}
+	last, ok := final(d)
+	if !ok {
+		return all, false
 	}
-	c := d.Module.Calls()
-	return c, c.Complete
+	for _, made := range last.Products {
+		c := p.Project.Calls(d, made)
+		if !c.Complete {
+			return all, false
+		}
+		maps.Copy(all.Imports, c.Imports)
+		for name, arguments := range c.Arguments {
+			all.Arguments[name] = append(all.Arguments[name], arguments...)
+		}
+	}
+	return all, true
 }
 
 // lastOf returns the last instruction of a stage, or of those below, with a name.

@@ -22,7 +22,7 @@ func ruleRoots() rule.Rule {
 			if !ok || !isScratch(s) || brings(s, "ssl", "certs", ".crt", ".pem") {
 				return
 			}
-			c, known := calls(d)
+			c, known := calls(p, d)
 			if !known || c.Imports["golang.org/x/crypto/x509roots/fallback"] || !c.Has(clients()...) {
 				return
 			}
@@ -60,7 +60,7 @@ func checkZones(p *rule.Pass, d *project.Dockerfile) {
 	if !ok || !isScratch(s) && !alpine || brings(s, "zoneinfo", "tzdata") || slices.Contains(s.Installed, "tzdata") {
 		return
 	}
-	if c, known := calls(d); !known || !loadsZones(c) {
+	if c, known := calls(p, d); !known || !loadsZones(c) {
 		return
 	}
 	for _, made := range s.Products {
@@ -109,7 +109,7 @@ func ruleTemp() rule.Rule {
 			if _, set := s.Vars.Lookup("TMPDIR"); set {
 				return
 			}
-			if c, known := calls(d); known && c.Has("os.CreateTemp", "os.MkdirTemp", "os.TempDir", "io/ioutil.TempFile", "io/ioutil.TempDir") {
+			if c, known := calls(p, d); known && c.Has("os.CreateTemp", "os.MkdirTemp", "os.TempDir", "io/ioutil.TempFile", "io/ioutil.TempDir") {
 				p.Report(d.File, rule.Report{At: s.From.Args[0].Span(), Message: "the program makes temporary files, and scratch has no /tmp; take distroless static, or make the folder"})
 			}
 		},

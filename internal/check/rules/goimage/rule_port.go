@@ -23,7 +23,7 @@ func rulePort() rule.Rule {
 			if !ok {
 				return
 			}
-			listens := addresses(d)
+			listens := addresses(p, d)
 			i := lastOf(s, "EXPOSE")
 			if len(listens) == 0 || i == nil || len(i.Args) == 0 {
 				return
@@ -41,8 +41,8 @@ func rulePort() rule.Rule {
 
 // addresses returns those that the program listens on, when all of them stand in
 // its source.
-func addresses(d *project.Dockerfile) []string {
-	c, known := calls(d)
+func addresses(p *rule.Pass, d *project.Dockerfile) []string {
+	c, known := calls(p, d)
 	if !known || c.Has("net/http.Server", "net.Listen", "net.ListenTCP", "net.ListenConfig", "net/http.Serve") {
 		return nil
 	}
@@ -69,7 +69,7 @@ func ruleLoopback() rule.Rule {
 			if !ok {
 				return
 			}
-			for _, a := range addresses(d) {
+			for _, a := range addresses(p, d) {
 				if strings.HasPrefix(a, "127.") || strings.HasPrefix(a, "localhost:") {
 					p.Report(d.File, rule.Report{At: at(s), Message: fmt.Sprintf("the program listens on %s, which nobody outside of the container reaches; listen on %s", a, a[strings.LastIndexByte(a, ':'):])})
 					return
@@ -126,7 +126,7 @@ func ruleSignals() rule.Rule {
 			if !ok {
 				return
 			}
-			c, known := calls(d)
+			c, known := calls(p, d)
 			if known && c.Has("net/http.ListenAndServe", "net/http.ListenAndServeTLS", "net/http.Server") && !c.Imports["os/signal"] {
 				p.Report(d.File, rule.Report{At: at(s), Message: "the server does not listen for SIGTERM, so its requests are cut when the container is stopped; see signal.NotifyContext"})
 			}

@@ -19,6 +19,7 @@ func Rules() []rule.Rule {
 		ruleLoopback(),
 		rulePrivileged(),
 		ruleEntrypoint(),
+		ruleFiles(),
 		ruleSignals(),
 	}
 }

@@ -20,6 +20,7 @@ func Rules() []rule.Rule {
 		ruleNewPrivileges(),
 		ruleReadOnly(),
 		ruleLimits(),
+		ruleMemory(),
 		ruleRestart(),
 		ruleLowPort(),
 		ruleOpenDatabase(),
