@@ -5,17 +5,24 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/davit-dev/davit/internal/check/dockerfile"
 )
 
 // Calls is what Go files call of other packages: "net/http.Get", with the string
 // that is the first argument, where there is one.
 type Calls struct {
-	Arguments map[string][]string // "" for a call without a string first
+	Arguments map[string][]string // Unknown for a call without a string first
 	Imports   map[string]bool
 	Complete  bool // all files could be read
 }
+
+// Unknown stands for an argument that only the running program knows.
+const Unknown = "\x00"
 
 // mostSource bounds the Go source that is read for one program.
 const mostSource = 32 << 20
@@ -27,16 +34,41 @@ func (p *Project) Calls(d *Dockerfile, made Product) Calls {
 	if d.Module == nil {
 		return Calls{}
 	}
-	m := d.Module
+	c := d.Module.callsOf(r.Files)
+	c.Complete = c.Complete && !r.Missing && !made.Of.Go.severalPackages()
+	return c
+}
+
+// CallsOfMain reads the files of the main package itself.
+func (p *Project) CallsOfMain(d *Dockerfile, made Product) Calls {
+	packages := made.Of.Go.Packages
+	if len(packages) == 0 {
+		packages = []dockerfile.Value{{Text: ".", Known: true}}
+	}
+	dir, found := p.PackageDir(d, made, packages[0])
+	if !found || d.Module == nil {
+		return Calls{}
+	}
+	own := slices.DeleteFunc(slices.Clone(p.Reach(d, made).Files), func(name string) bool { return filepath.Dir(name) != dir })
+	return d.Module.callsOf(own)
+}
+
+// severalPackages says that the command may make other programs than one.
+func (g *GoCommand) severalPackages() bool {
+	return len(g.Packages) > 1 || slices.ContainsFunc(g.Packages, func(v dockerfile.Value) bool { return strings.Contains(v.Text, "...") })
+}
+
+// callsOf reads files, each set of them once.
+func (m *Module) callsOf(files []string) Calls {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	key := strings.Join(r.Files, "\x00")
+	key := strings.Join(files, "\x00")
 	if c, found := m.calls[key]; found {
 		return c
 	}
-	c := Calls{Arguments: map[string][]string{}, Imports: map[string]bool{}, Complete: !r.Missing}
+	c := Calls{Arguments: map[string][]string{}, Imports: map[string]bool{}, Complete: true}
 	left := int64(mostSource)
-	for _, name := range r.Files {
+	for _, name := range files {
 		info, err := os.Stat(name)
 		if err != nil || info.Size() > left {
 			c.Complete = false
@@ -91,7 +123,7 @@ func (c *Calls) call(names map[string]string, selector *ast.SelectorExpr, args [
 		return
 	}
 	key := names[ident.Name] + "." + selector.Sel.Name
-	argument := ""
+	argument := Unknown
 	if len(args) > 0 {
 		if lit, ok := args[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
 			argument, _ = strconv.Unquote(lit.Value) // the parser has read it

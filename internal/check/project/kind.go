@@ -65,7 +65,7 @@ func kindOf(name string) kind {
 }
 
 // isCompose knows the names that docker compose looks for, and those of the
-// files that are merged into them, such as compose.prod.yaml.
+// files that are merged into them, such as compose.prod.yaml and test-docker-compose.yaml.
 func isCompose(name string) bool {
 	stem, found := strings.CutSuffix(name, ".yaml")
 	if !found {
@@ -77,13 +77,16 @@ func isCompose(name string) bool {
 			return true
 		}
 	}
-	return false
+	return found && strings.HasSuffix(stem, "-docker-compose")
 }
 
 // isDockerfile knows Dockerfile, Dockerfile.prod, Dockerfile-prod, api.Dockerfile
 // and Containerfile in the same ways; templates of them are not Dockerfiles yet.
 func isDockerfile(name string) bool {
-	for _, suffix := range []string{".md", ".txt", ".go", ".tmpl", ".tpl", ".template", ".j2", ".orig", ".bak", "~"} {
+	for _, suffix := range []string{
+		".md", ".txt", ".go", ".tmpl", ".tpl", ".template", ".j2", ".orig", ".bak", "~",
+		".rego", ".json", ".yaml", ".yml", ".py", ".sh", ".js", ".ts",
+	} {
 		if strings.HasSuffix(name, suffix) {
 			return false
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/davit-dev/davit/internal/check/dockerfile"
 )
@@ -27,6 +28,15 @@ type Stage struct {
 	Used      bool     // another stage builds on it or copies from it
 
 	goEnv map[string]dockerfile.Value // set by `go env -w`, here and below
+}
+
+// IsForDevelopers says whether the name of a file, stage or program tells that it is
+// not what is shipped.
+func IsForDevelopers(name string) bool {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
+	return slices.ContainsFunc(words, func(word string) bool {
+		return slices.Contains([]string{"debug", "dev", "devel", "development", "test", "tests", "testing", "lint", "bench"}, word)
+	})
 }
 
 // Copy is one source of a COPY or ADD.
@@ -70,8 +80,7 @@ type Product struct {
 // folder of them.
 func (p Product) IsFile() bool {
 	g := p.Of.Go
-	return g.Verb == "build" && g.HasOutput && !strings.HasSuffix(g.Output.Text, "/") &&
-		!slices.ContainsFunc(g.Packages, func(v dockerfile.Value) bool { return !v.Known || strings.Contains(v.Text, "...") }) && len(g.Packages) < 2
+	return g.Verb == "build" && g.HasOutput && !strings.HasSuffix(g.Output.Text, "/") && !g.severalPackages()
 }
 
 // mostProducts bounds what is followed from stage to stage.

@@ -41,19 +41,21 @@ func checkArch(p *rule.Pass, d *project.Dockerfile) {
 	})
 }
 
-// copiedOn says whether another stage has the program that a command makes.
+// copiedOn says whether the last stage, which is not the one that builds, has
+// the program that a command makes.
 func copiedOn(d *project.Dockerfile, s *project.Stage, c *project.Command) bool {
-	return slices.ContainsFunc(d.Stages, func(other *project.Stage) bool {
-		return other != s && slices.ContainsFunc(other.Products, func(made project.Product) bool { return made.Of == c })
-	})
+	last := d.Stages[len(d.Stages)-1]
+	return last != s && slices.ContainsFunc(last.Products, func(made project.Product) bool { return made.Of == c })
 }
 
 // platformOf is the platform of the stage that a chain begins with.
 func platformOf(s *project.Stage) string {
-	for s.Below != nil {
-		s = s.Below
+	for ; s != nil; s = s.Below {
+		if platform := s.Platform.String(); platform != "" {
+			return platform
+		}
 	}
-	return s.Platform.String()
+	return ""
 }
 
 // declares says whether the stage, or one below, has an ARG of a name.

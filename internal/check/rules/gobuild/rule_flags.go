@@ -78,7 +78,10 @@ func ruleDebug() rule.Rule {
 }
 
 func checkDebug(p *rule.Pass, d *project.Dockerfile) {
-	builds(d, func(_ *project.Stage, c *project.Command) {
+	builds(d, func(s *project.Stage, c *project.Command) {
+		if project.IsForDevelopers(d.Path) || project.IsForDevelopers(s.Name) || project.IsForDevelopers(c.Go.Output.Text) {
+			return
+		}
 		if _, _, race := option(c, "-race"); race {
 			p.Report(d.File, rule.Report{At: c.Span, Message: "-race makes the program several times as slow; leave it to the tests"})
 		}
@@ -90,12 +93,21 @@ func checkDebug(p *rule.Pass, d *project.Dockerfile) {
 		return
 	}
 	last := d.Stages[len(d.Stages)-1]
+	if project.IsForDevelopers(d.Path) || project.IsForDevelopers(last.Name) {
+		return
+	}
 	for _, c := range last.Commands {
 		starts := c.Instruction.Name == "CMD" || c.Instruction.Name == "ENTRYPOINT"
-		if starts && (c.Go != nil && c.Go.Verb == "run" || slices.Contains([]string{"dlv", "air", "reflex", "CompileDaemon"}, c.Name())) {
+		if starts && (c.Go != nil && c.Go.Verb == "run" || isReloader(d, c.Name())) {
 			p.Report(d.File, rule.Report{At: c.Span, Message: fmt.Sprintf("%s compiles or debugs when the container starts; build the program and start that", c.Name())})
 		}
 	}
+}
+
+// isReloader says whether a name is that of a tool that compiles again and
+// again, or debugs, and not that of the module itself.
+func isReloader(d *project.Dockerfile, name string) bool {
+	return slices.Contains([]string{"dlv", "air", "reflex", "CompileDaemon"}, name) && (d.Module == nil || path.Base(d.Module.Name) != name)
 }
 
 func ruleMainFile() rule.Rule {

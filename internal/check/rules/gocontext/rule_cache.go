@@ -2,6 +2,7 @@ package gocontext
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/davit-dev/davit/internal/check/dockerfile"
@@ -82,10 +83,27 @@ func checkGopath(p *rule.Pass, d *project.Dockerfile) {
 		return
 	}
 	each(d, func(at dockerfile.Span, name, value string) {
-		if name == "GO111MODULE" && value == "off" {
+		if name == "GO111MODULE" && value == "off" && buildsOwn(d, at.Start) {
 			p.Report(d.File, rule.Report{At: at, Message: "GO111MODULE=off makes Go take no notice of " + d.Module.Path + "; take it away"})
 		}
 	})
+}
+
+// buildsOwn says whether the stage at an offset, or one that builds on it, runs
+// the go command on what is copied from the context.
+func buildsOwn(d *project.Dockerfile, at int) bool {
+	var here *project.Stage
+	for _, s := range d.Stages {
+		if s.From.Start <= at {
+			here = s
+		}
+	}
+	for _, s := range d.Stages {
+		if here != nil && s.BuildsOn(here) && slices.ContainsFunc(s.Commands, func(c *project.Command) bool { return c.Go != nil && c.Sources }) {
+			return true
+		}
+	}
+	return here == nil
 }
 
 // each calls visit for what ENV, ARG and the commands of RUN set.

@@ -113,8 +113,8 @@ func checkReplace(p *rule.Pass, d *project.Dockerfile) {
 			continue
 		}
 		first := runs[0]
-		if _, mounted := first.Instruction.Flag("mount"); mounted && !first.Sources {
-			continue
+		if !slices.ContainsFunc(before(s, first.Instruction), func(c project.Copy) bool { return copies(c, "go.mod") }) {
+			continue // it builds something else
 		}
 		for _, r := range localReplaces(m) {
 			dir := path.Clean(r.New.Path)

@@ -95,6 +95,14 @@ func tagInstead(d *project.Dockerfile, c *project.Command) *finding.Fix {
 	return nil
 }
 
+// makesTemporary says that a program asks for the folder of the system: with an
+// empty name, or by os.TempDir.
+func makesTemporary(c project.Calls) bool {
+	return c.Has("os.TempDir") || slices.ContainsFunc([]string{"os.CreateTemp", "os.MkdirTemp", "io/ioutil.TempFile", "io/ioutil.TempDir"}, func(name string) bool {
+		return slices.Contains(c.Arguments[name], "")
+	})
+}
+
 func ruleTemp() rule.Rule {
 	return rule.Rule{
 		Code:     "GO304",
@@ -109,7 +117,7 @@ func ruleTemp() rule.Rule {
 			if _, set := s.Vars.Lookup("TMPDIR"); set {
 				return
 			}
-			if c, known := calls(p, d); known && c.Has("os.CreateTemp", "os.MkdirTemp", "os.TempDir", "io/ioutil.TempFile", "io/ioutil.TempDir") {
+			if c, known := calls(p, d); known && makesTemporary(c) {
 				p.Report(d.File, rule.Report{At: s.From.Args[0].Span(), Message: "the program makes temporary files, and scratch has no /tmp; take distroless static, or make the folder"})
 			}
 		},

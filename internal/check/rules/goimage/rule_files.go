@@ -70,7 +70,7 @@ func filesRead(c project.Calls) []string {
 	} {
 		for _, name := range c.Arguments[function] {
 			name = path.Clean(name)
-			if name != "." && filepath.IsLocal(name) {
+			if name != "." && name != project.Unknown && filepath.IsLocal(name) {
 				out = append(out, name)
 			}
 		}

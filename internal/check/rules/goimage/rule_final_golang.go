@@ -33,7 +33,7 @@ func checkFinalGolang(p *rule.Pass, d *project.Dockerfile) {
 		return
 	}
 	last := d.Stages[len(d.Stages)-1]
-	if !last.Base.IsGolang() || !isService(last) {
+	if !last.Base.IsGolang() || !isService(last) || project.IsForDevelopers(d.Path) || project.IsForDevelopers(last.Name) || runsGo(d) {
 		return
 	}
 	p.Report(d.File, rule.Report{
@@ -48,6 +48,14 @@ func checkFinalGolang(p *rule.Pass, d *project.Dockerfile) {
 func isService(s *project.Stage) bool {
 	return len(s.Products) > 0 || slices.ContainsFunc(s.Instructions, func(i *dockerfile.Instruction) bool {
 		return i.Name == "CMD" || i.Name == "ENTRYPOINT"
+	})
+}
+
+// runsGo says that the program reads Go source, and so asks the go command, as
+// linters and generators do.
+func runsGo(d *project.Dockerfile) bool {
+	return d.Module != nil && slices.ContainsFunc(d.Module.Reach("", nil).Foreign, func(pkg string) bool {
+		return project.InModule(pkg, "golang.org/x/tools/go")
 	})
 }
 

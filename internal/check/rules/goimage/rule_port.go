@@ -43,7 +43,7 @@ func rulePort() rule.Rule {
 // its source.
 func addresses(p *rule.Pass, d *project.Dockerfile) []string {
 	c, known := calls(p, d)
-	if !known || c.Has("net/http.Server", "net.Listen", "net.ListenTCP", "net.ListenConfig", "net/http.Serve") {
+	if !known || c.Imports["net/http/pprof"] || c.Has("net/http.Server", "net.Listen", "net.ListenTCP", "net.ListenConfig", "net/http.Serve") {
 		return nil
 	}
 	var out []string
@@ -127,9 +127,18 @@ func ruleSignals() rule.Rule {
 				return
 			}
 			c, known := calls(p, d)
-			if known && c.Has("net/http.ListenAndServe", "net/http.ListenAndServeTLS", "net/http.Server") && !c.Imports["os/signal"] {
+			if known && servesItself(p, d, s) && !c.Imports["os/signal"] {
 				p.Report(d.File, rule.Report{At: at(s), Message: "the server does not listen for SIGTERM, so its requests are cut when the container is stopped; see signal.NotifyContext"})
 			}
 		},
 	}
+}
+
+// servesItself says whether the main package of a program starts a server. One
+// that leaves it to others may leave signals to them, too.
+func servesItself(p *rule.Pass, d *project.Dockerfile, s *project.Stage) bool {
+	return slices.ContainsFunc(s.Products, func(made project.Product) bool {
+		c := p.Project.CallsOfMain(d, made)
+		return c.Has("net/http.ListenAndServe", "net/http.ListenAndServeTLS", "net/http.Server")
+	})
 }
