@@ -35,6 +35,9 @@ func (a *App) Decide(w World) *Event {
 	if e := a.heal(w); e != nil {
 		return e
 	}
+	if a.unsure && a.Routing.Canary == "" {
+		return a.insist()
+	}
 	if r := a.current(); r != nil {
 		return a.advance(r, w)
 	}
@@ -42,6 +45,13 @@ func (a *App) Decide(w World) *Event {
 		return a.remove()
 	}
 	return nil
+}
+
+// insist tells the edge once more what it shall do, when an attempt to tell it
+// something else came to an end that nobody knows.
+func (a *App) insist() *Event {
+	routing := a.Routing
+	return act(Action{Kind: Route, Routing: &routing})
 }
 
 // busy says whether an action is under way that others have to wait for. The
@@ -57,6 +67,9 @@ func (a *App) busy() bool {
 
 // tidy stops one instance that neither has traffic nor will have any.
 func (a *App) tidy() *Event {
+	if a.unsure {
+		return nil
+	}
 	for _, id := range slices.Sorted(maps.Keys(a.Running)) {
 		wanted := id == a.Routing.Stable || id == a.Routing.Canary || id == a.Current
 		if !wanted && !a.stopping(id) {
@@ -171,6 +184,9 @@ func (a *App) watch(r *Release, w World) *Event {
 		return a.step(r, r.Step)
 	}
 	if r.Held != "" && !r.waived {
+		if a.unsure {
+			return a.step(r, r.Step)
+		}
 		return nil
 	}
 	if r.Phase == PhaseBaking {

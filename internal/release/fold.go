@@ -110,7 +110,8 @@ func (a *App) acted(e Event) error {
 			delete(a.Running, action.Release)
 		}
 	case Route:
-		if e.Result.Error == "" {
+		a.unsure = e.Result.Error != ""
+		if !a.unsure {
 			return a.routed(r, action, e)
 		}
 	}

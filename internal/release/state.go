@@ -36,6 +36,7 @@ type App struct {
 	Blocked  map[string]string // plan digest → release that was rolled back
 	Pending  map[int64]Action  // acting, not yet acted
 	Cursor   Cursor
+	unsure   bool // a Route failed: the edge may do what Routing says, or what that action wanted
 }
 
 // Cursor is how far the edge's cohorts were journaled.
