@@ -33,7 +33,7 @@ func RunEdge(ctx context.Context, data string, tether bool, log *slog.Logger) er
 		return err
 	}
 	edge, err := traffic.New(traffic.Config{
-		Socket: paths.EdgeSocket(), TableFile: paths.Table(),
+		Socket: paths.EdgeSocket(), TableFile: paths.Table(), KeyFile: paths.EdgeKey(),
 	}, traffic.Deps{Production: production, Staging: staging, Log: log})
 	if err != nil {
 		return err

@@ -89,6 +89,9 @@ func (p Paths) EdgeSocket() string { return filepath.Join(p.run, "edge.sock") }
 // Table is the edge's memory of what it routes.
 func (p Paths) Table() string { return filepath.Join(p.Data, "table.json") }
 
+// EdgeKey is what the edge signs sessions with.
+func (p Paths) EdgeKey() string { return filepath.Join(p.Data, "edge.key") }
+
 // EdgeLog is where the edge writes.
 func (p Paths) EdgeLog() string { return filepath.Join(p.Data, "edge.log") }
 

@@ -77,11 +77,24 @@ func productionRoute(t release.Traffic, addresses map[string][]string) traffic.R
 		route.Canary = target(canary, addresses)
 		route.Weight = t.Routing.Weight
 		route.Lease = quantity.Duration(lease)
+		route.Affinity = affinity(t.Affinity)
 		if t.Cuts != nil {
 			route.Cuts = &traffic.Cuts{Stable: durations(t.Cuts.Stable), Canary: durations(t.Cuts.Canary)}
 		}
 	}
 	return route
+}
+
+func affinity(a release.Affinity) *traffic.Affinity {
+	name, byHeader := a.Header()
+	switch {
+	case a == release.NoAffinity:
+		return nil
+	case byHeader:
+		return &traffic.Affinity{By: traffic.ByHeader, Header: name}
+	default:
+		return &traffic.Affinity{By: traffic.AffinityKind(a)}
+	}
 }
 
 func durations(all []time.Duration) []quantity.Duration {

@@ -87,6 +87,7 @@ release:
   dwell: 0s
   tolerance: {errors: 2%}
   approval: before_live
+  affinity: header:X-User
 check:
   severity: {DL3020: info}
 `)
@@ -105,6 +106,7 @@ check:
 	}
 	want.Release.Steps, want.Release.Dwell = []quantity.Share{0.005, 0.5}, 0
 	want.Release.Tolerance.Errors, want.Release.Approval = 0.02, "before_live"
+	want.Release.Affinity = "header:X-User"
 	want.Check.Severity = cfg.Check.Severity
 	if string(cfg.Check.Severity["DL3020"]) != "info" {
 		t.Errorf("severity %v", cfg.Check.Severity)
@@ -126,6 +128,7 @@ func TestReliability30ErrorsNameThePlace(t *testing.T) {
 		"port: 8080":                          `1:1: unknown key "port": did you mean "run.port"?`,
 		"run:\n  replicas: 2":                 `2:3: run.replicas is not supported by this version`,
 		"targets: {here: {driver: process}}":  `1:1: targets is not supported by this version`,
+		"release:\n  affinity: session":       `2:13: release.affinity: "session" is not one of none, cookie, client-ip, or header:NAME such as header:X-User-Id`,
 		"release:\n  tolerance: {delay: -1s}": `2:22: release.tolerance.delay: "-1s" is negative`,
 		"build: {prober: true}\nrun: {wait: [\"https://db:1\"]}": `2:14: run.wait[0]: the prober, which waits in an image, has no TLS; use tcp://HOST:PORT`,
 		"build: {cgo: true}":                `1:14: build.cgo: static has no C library; name a base that has one, such as gcr.io/distroless/base-debian12`,

@@ -81,7 +81,6 @@ func unsupported(path string) bool {
 	return slices.Contains([]string{
 		"run.secrets", "run.volumes", "run.replicas", "run.memory", "run.cpu",
 		"verify.openapi", "verify.vulnerabilities",
-		"release.affinity",
 		"notify", "targets",
 	}, path)
 }

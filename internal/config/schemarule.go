@@ -61,6 +61,8 @@ func typeRule(t reflect.Type) rule {
 		return rule{Enum: words(release.Hold, release.Rollback, release.Promote)}
 	case reflect.TypeFor[release.Gate]():
 		return rule{Enum: words(release.NoGate, release.BeforeCanary, release.BeforeLive)}
+	case reflect.TypeFor[release.Affinity]():
+		return rule{Pattern: release.AffinityForm}
 	case reflect.TypeFor[checkrule.LabelFormat]():
 		return rule{Enum: words(checkrule.LabelFormats()...)}
 	case reflect.TypeFor[finding.Severity]():

@@ -288,6 +288,9 @@ func (m *machine) prepareRoute(at int64, action Action) func(context.Context) Re
 		traffic.Hosts = r.Plan.Hosts
 	}
 	canary := m.app.Find(action.Routing.Canary)
+	if canary != nil {
+		traffic.Affinity = canary.Plan.Release.Affinity
+	}
 	if canary == nil || m.app.Routing.Canary != "" {
 		if canary != nil {
 			traffic.Cuts = canary.cutsAt(canary.cuts)

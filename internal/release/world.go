@@ -59,6 +59,8 @@ type Traffic struct {
 	Version uint64 // journal index of the action
 	Routing Routing
 	Cuts    *Cuts // how latencies are told apart while there is a canary; nil: they are not
+	// Affinity is what stays with its version while there is a canary.
+	Affinity Affinity
 }
 
 // Cuts are where the latencies of the two versions are cut into classes.
@@ -83,6 +85,7 @@ func (a *App) traffic() Traffic {
 	}
 	if r := a.Find(a.Routing.Canary); r != nil {
 		t.Cuts = r.cutsAt(r.cuts)
+		t.Affinity = r.Plan.Release.Affinity
 	}
 	return t
 }

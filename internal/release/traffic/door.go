@@ -31,13 +31,13 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Del("Upgrade")
 	}
 	host := hostname(r.Host)
-	t, unit, err := d.router.claim(d.listener, host)
+	c, err := d.router.claim(d.listener, host, r)
 	if err != nil {
 		d.refuse(w, err)
 		return
 	}
-	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), unit: unit, first: t.version}
-	x.hold(t)
+	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), claimed: c, first: c.target.version}
+	x.hold(c.target)
 	defer x.end()
 	// Otherwise net/http reads the rest of the body itself when the answer begins,
 	// and closes it under whoever is still passing it on. Only HTTP/1 needs it.

@@ -39,6 +39,7 @@ var (
 type Config struct {
 	Socket    string        // path of the unix socket for control, at most 107 bytes
 	TableFile string        // where the last table is kept
+	KeyFile   string        // where the key is kept that sessions are signed with; "": it is forgotten with the process
 	Grace     time.Duration // most that requests in flight get at the end; 0 means 30 s
 }
 
@@ -216,6 +217,7 @@ func (e *Edge) sweep(ctx context.Context) {
 // fatal: control sends the table as soon as it is there, and traffic must not
 // wait for a person. One that a newer program wrote is.
 func (e *Edge) load() error {
+	e.loadKey()
 	s, err := readState(e.config.TableFile)
 	if errors.Is(err, errNewer) {
 		return err
@@ -229,6 +231,7 @@ func (e *Edge) load() error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	defer e.router.resume()
 	if e.encoded, err = s.Table.Encode(); err != nil {
 		return err
 	}
@@ -236,6 +239,19 @@ func (e *Edge) load() error {
 	e.router.swap(s.Table)
 	e.router.restore(s.Lapsed)
 	return nil
+}
+
+// loadKey takes the key from its file. Without it traffic goes on: a new key costs
+// sessions their version, once.
+func (e *Edge) loadKey() {
+	if e.config.KeyFile == "" {
+		return
+	}
+	k, err := readKey(e.config.KeyFile)
+	if err != nil {
+		e.deps.Log.Error("edge starts with a new key, sessions are drawn anew", "error", err)
+	}
+	e.router.key = k
 }
 
 // put makes t the table in force, or renews the leases when it is already. The

@@ -27,7 +27,7 @@ type exchange struct {
 	host    string
 	in      *http.Request
 	began   time.Duration
-	unit    Unit
+	claimed claimed
 	first   *version // that the request was drawn for, which is the one to score
 	target  *target  // that it is claimed on now
 	turn    int      // index of the address in use
@@ -116,7 +116,7 @@ func (x *exchange) score(o Outcome) {
 	}
 	x.scored = true
 	took := x.door.router.clock() - x.began
-	x.unit.Score(o, took)
+	x.claimed.unit.Score(o, took)
 	x.first.requests.Add(1)
 	if o == Failed {
 		x.first.failed.Add(1)
@@ -189,6 +189,9 @@ func (x *exchange) end() {
 func (x *exchange) deliver(res *http.Response) *http.Response {
 	v := x.target.version
 	v.codes[res.StatusCode/100%10].Add(1)
+	if x.claimed.cookie != "" {
+		setCookie(res.Header, x.claimed.cookie, x.in.TLS != nil)
+	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &meteredBody{ReadCloser: res.Body, total: &v.bytes}
 	}

@@ -31,15 +31,15 @@ func share(t *testing.T, r *router, n int) float64 {
 	t.Helper()
 	var canary float64
 	for range n {
-		to, unit, err := r.claim(Production, "a")
+		c, err := r.claim(Production, "a", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if to.version.label == "r2" {
+		if c.target.version.label == "r2" {
 			canary++
 		}
-		unit.Score(OK, 0)
-		to.release()
+		c.unit.Score(OK, 0)
+		c.target.release()
 	}
 	return canary / float64(n)
 }
@@ -72,13 +72,13 @@ func TestNothingEntersTheOldVersionAfterASwap(t *testing.T) {
 	for range 4 {
 		claimers.Go(func() {
 			for !done.Load() {
-				to, _, err := r.claim(Production, "a")
+				c, err := r.claim(Production, "a", nil)
 				if err != nil {
 					t.Error(err)
 					return
 				}
 				runtime.Gosched()
-				to.release()
+				c.target.release()
 			}
 		})
 	}
@@ -152,7 +152,7 @@ func TestFinalRouteNeverLapses(t *testing.T) {
 func TestVersionsAreForgotten(t *testing.T) {
 	r := newRouter(func() time.Duration { return 0 }, func() float64 { return 0 })
 	r.swap(canaryTable(1, 1, 1))
-	held, _, err := r.claim(Production, "a")
+	held, err := r.claim(Production, "a", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestVersionsAreForgotten(t *testing.T) {
 			t.Fatalf("a version with a request in flight was forgotten: %v", got)
 		}
 	}
-	held.release()
+	held.target.release()
 	r.swap(Table{Version: 5})
 	if got := labels(); len(got) != 1 || got[0] != "r1" {
 		t.Errorf("got %v, want the version that has just left", got)

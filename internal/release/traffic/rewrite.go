@@ -23,6 +23,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	// Shared, not cloned: the trailers are there when the body has been read.
 	p.Out.Trailer = p.In.Trailer
 	stripForged(p.Out.Header)
+	stripCookie(p.Out.Header)
 	p.SetXForwarded()
 	identify(p.Out.Header)
 }

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -18,6 +19,7 @@ type router struct {
 	clock    func() time.Duration // monotonic
 	draw     func() float64       // uniform in [0, 1), independent each time
 	recorder *Recorder
+	key      key                    // not changed while requests are claimed
 	refused  map[Listener]*refusals // not changed after newRouter
 
 	mu      sync.RWMutex
@@ -37,12 +39,14 @@ type appKey struct {
 type app struct {
 	route    *route              // nil when the table does not name it
 	versions map[string]*version // by label
+	sessions *Sessions           // of the canary; nil without one, or without affinity
 }
 
 // route is a Route in force.
 type route struct {
 	Route
 	stable, canary *target
+	sessions       *Sessions     // of the canary, where the route has affinity
 	weight         float64       // in force: Weight, or 0 since the lease lapsed
 	deadline       time.Duration // of the lease, on the router's clock
 	lapsed         bool
@@ -50,35 +54,45 @@ type route struct {
 
 func newRouter(clock func() time.Duration, draw func() float64) *router {
 	return &router{
-		clock: clock, draw: draw, recorder: NewRecorder(clock),
+		clock: clock, draw: draw, recorder: NewRecorder(clock), key: newKey(),
 		refused: map[Listener]*refusals{Production: {}, Staging: {}},
 		apps:    make(map[appKey]*app),
 	}
 }
 
+// claimed is what a request got: a target to give back with release, a unit to
+// score, and a cookie to hand to the client unless that is empty.
+type claimed struct {
+	target *target
+	unit   Unit
+	cookie string
+}
+
 // claim draws the version for one request and counts the request as in flight
-// on it, and as a unit where that is wanted. The caller gives the target back
-// with release and scores the unit.
-func (r *router) claim(l Listener, host string) (*target, Unit, error) {
+// on it, and as a unit where that is wanted.
+func (r *router) claim(l Listener, host string, in *http.Request) (claimed, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	to := r.hosts[l][host]
 	if to == nil && r.version == 0 {
-		return nil, Unit{}, errNoTable
+		return claimed{}, errNoTable
 	}
 	if to == nil {
-		return nil, Unit{}, errNoRoute
+		return claimed{}, errNoRoute
 	}
-	chosen, canary := to.stable, false
-	if to.canary != nil && r.draw() < to.weight {
-		chosen, canary = to.canary, true
+	c := claimed{target: to.stable}
+	if to.canary != nil {
+		a := to.assign(in, r.draw)
+		if a.canary {
+			c.target = to.canary
+		}
+		if a.unit && l == Production {
+			c.unit = r.recorder.Claim(Key{App: to.App, Route: to.Version, Weight: to.weight, Cuts: to.Cuts}, a.canary)
+		}
+		c.cookie = a.cookie
 	}
-	var unit Unit
-	if to.canary != nil && l == Production {
-		unit = r.recorder.Claim(Key{App: to.App, Route: to.Version, Weight: to.weight, Cuts: to.Cuts}, canary)
-	}
-	chosen.version.inFlight.Add(1)
-	return chosen, unit, nil
+	c.target.version.inFlight.Add(1)
+	return c, nil
 }
 
 // claimStable claims the stable version for a request that could not reach its
@@ -133,10 +147,37 @@ func (r *router) prepare(spec Route, now time.Duration) *route {
 	}
 	to := &route{Route: spec, weight: spec.Weight, deadline: now + spec.Lease.Std()}
 	to.stable, to.canary = a.target(spec.Stable), a.target(spec.Canary)
+	a.sessions = r.sessions(a.sessions, spec)
+	to.sessions = a.sessions
 	if a.route != nil && a.route.Version == spec.Version && a.route.lapsed {
 		to.lapse()
 	}
 	return to
+}
+
+// sessions returns those of the route's canary: the present ones as long as the
+// canary is the same, so that none of them is counted twice.
+func (r *router) sessions(present *Sessions, spec Route) *Sessions {
+	switch {
+	case spec.Affinity == nil || spec.Canary == nil:
+		return nil
+	case present != nil && present.canary == spec.Canary.Label:
+		return present
+	default:
+		return newSessions(r.key, spec.App, spec.Canary.Label)
+	}
+}
+
+// resume tells the sessions of all canaries that an edge before this one may have
+// counted them.
+func (r *router) resume() {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, a := range r.apps {
+		if a.sessions != nil {
+			a.sessions.resume()
+		}
+	}
 }
 
 // target returns the live form of t, with the version's counters if there are any.

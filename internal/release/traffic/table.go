@@ -41,6 +41,9 @@ type Route struct {
 	Canary *Target  `json:"canary,omitempty"`
 	// Weight is the share of requests that goes to the canary, in [0, 1].
 	Weight float64 `json:"weight"`
+	// Affinity keeps a session with its version while there is a canary; nil: each
+	// request is drawn by itself.
+	Affinity *Affinity `json:"affinity,omitempty"`
 	// Cuts say which latencies are told apart; without them none are.
 	Cuts *Cuts `json:"cuts,omitempty"`
 	// Lease is how long the weight holds after a table was last put; then the

@@ -73,7 +73,7 @@ func (r Route) validate() error {
 			return fmt.Errorf("host %q is not a host name or IP address without a port", h)
 		}
 	}
-	return errors.Join(r.Cuts.validate(), r.validateTargets())
+	return errors.Join(r.Affinity.validate(), r.Cuts.validate(), r.validateTargets())
 }
 
 func (r Route) validateTargets() error {
