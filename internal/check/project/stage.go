@@ -35,7 +35,7 @@ type Stage struct {
 func IsForDevelopers(name string) bool {
 	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return !unicode.IsLetter(r) })
 	return slices.ContainsFunc(words, func(word string) bool {
-		return slices.Contains([]string{"debug", "dev", "devel", "development", "test", "tests", "testing", "lint", "bench"}, word)
+		return slices.Contains([]string{"debug", "dev", "devel", "development", "test", "tests", "testing", "lint", "bench", "integration"}, word)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/davit-dev/davit/internal/check/dockerfile"
 	"github.com/davit-dev/davit/internal/check/finding"
 	"github.com/davit-dev/davit/internal/check/project"
 	"github.com/davit-dev/davit/internal/check/rule"
@@ -34,14 +35,20 @@ func ruleStrip() rule.Rule {
 		Code:     "GO206",
 		Severity: finding.Info,
 		Off:      true,
+		Fix:      finding.Unsafe,
 		Title:    "Leave the debug information out",
 		Why:      "A third of a Go program is for debuggers. `-ldflags=-s` leaves it out; stack traces and profiles stay as they are.",
 		Dockerfile: func(p *rule.Pass, d *project.Dockerfile) {
 			builds(d, func(_ *project.Stage, c *project.Command) {
-				value, known, _ := option(c, "-ldflags")
-				if known && !slices.Contains(strings.Fields(value), "-s") && !inFlags(c, "-ldflags") {
-					p.Report(d.File, rule.Report{At: goSpan(c), Message: "a third of the program is debug information; add -ldflags=-s when nobody debugs it in the image"})
+				value, known, set := option(c, "-ldflags")
+				if !known || slices.Contains(strings.Fields(value), "-s") || inFlags(c, "-ldflags") {
+					return
 				}
+				r := rule.Report{At: goSpan(c), Message: "a third of the program is debug information; add -ldflags=-s when nobody debugs it in the image"}
+				if add := behindVerb(d, c, "-ldflags=-s"); !set && add != nil {
+					r.Fix = rule.UnsafeFix(add.Edits...)
+				}
+				p.Report(d.File, r)
 			})
 		},
 	}
@@ -70,6 +77,7 @@ func ruleDebug() rule.Rule {
 	return rule.Rule{
 		Code:     "GO208",
 		Severity: finding.Warning,
+		Fix:      finding.Unsafe,
 		Title:    "Leave the tools of the developer out of the image",
 		Why: "A program built with -race is five to ten times as slow; one without optimization is slow, too; and `go run`, dlv and air " +
 			"compile when the container starts.",
@@ -83,7 +91,7 @@ func checkDebug(p *rule.Pass, d *project.Dockerfile) {
 			return
 		}
 		if _, _, race := option(c, "-race"); race {
-			p.Report(d.File, rule.Report{At: c.Span, Message: "-race makes the program several times as slow; leave it to the tests"})
+			p.Report(d.File, rule.Report{At: c.Span, Message: "-race makes the program several times as slow; leave it to the tests", Fix: without(d, c, "-race")})
 		}
 		if value, known, _ := option(c, "-gcflags"); known && strings.Contains(value, "-N") {
 			p.Report(d.File, rule.Report{At: c.Span, Message: "-N compiles without optimization; leave it to debugging"})
@@ -102,6 +110,16 @@ func checkDebug(p *rule.Pass, d *project.Dockerfile) {
 			p.Report(d.File, rule.Report{At: c.Span, Message: fmt.Sprintf("%s compiles or debugs when the container starts; build the program and start that", c.Name())})
 		}
 	}
+}
+
+// without is the fix that takes a word of a command away, and the space before it.
+func without(d *project.Dockerfile, c *project.Command, word string) *finding.Fix {
+	for i, a := range c.Args {
+		if a.Text == word && i > 0 && !c.Exec {
+			return rule.UnsafeFix(rule.Edit(d.File, dockerfile.Span{Start: c.Args[i-1].End, End: a.End}, ""))
+		}
+	}
+	return nil
 }
 
 // isReloader says whether a name is that of a tool that compiles again and

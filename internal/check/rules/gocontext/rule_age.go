@@ -24,6 +24,7 @@ func ruleEndOfLife() rule.Rule {
 	return rule.Rule{
 		Code:     "GO112",
 		Severity: finding.Warning,
+		Fix:      finding.Unsafe,
 		Title:    "Build with a release that still gets fixes",
 		Why: "What Go, Alpine and Debian no longer support has the holes that were found since: in the standard library they are in " +
 			"every program that it compiles.",
@@ -37,9 +38,31 @@ func checkEndOfLife(p *rule.Pass, d *project.Dockerfile) {
 			continue
 		}
 		if what := outdated(s.Base); what != "" {
-			p.Report(d.File, rule.Report{At: s.From.Args[0].Span(), Message: fmt.Sprintf("%s gets no more fixes (as of %s); take a newer one", what, asOf)})
+			p.Report(d.File, rule.Report{
+				At:      s.From.Args[0].Span(),
+				Message: fmt.Sprintf("%s gets no more fixes (as of %s); take a newer one", what, asOf),
+				Fix:     takeNewer(d, s.Base),
+			})
 		}
 	}
+}
+
+// takeNewer is the fix for tags that are written out: the oldest release that
+// still gets fixes. What is pinned by its digest stays.
+func takeNewer(d *project.Dockerfile, i project.Image) *finding.Fix {
+	if !i.Tag.Contiguous() || i.Digest {
+		return nil
+	}
+	tag := ""
+	switch t, ok := i.GoTag(); {
+	case ok && t.Before(oldestGo) && t.Floating():
+		tag = oldestGo + t.Suffix
+	case i.Name == "alpine" && isOlder(i.Tag.String(), oldestAlpine):
+		tag = oldestAlpine
+	default:
+		return nil
+	}
+	return rule.UnsafeFix(rule.Edit(d.File, i.Tag.Span(), tag))
 }
 
 // outdated names the part of an image that gets no more fixes.

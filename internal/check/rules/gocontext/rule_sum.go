@@ -9,7 +9,6 @@ import (
 
 	"github.com/davit-dev/davit/internal/check/dockerfile"
 	"github.com/davit-dev/davit/internal/check/finding"
-	"github.com/davit-dev/davit/internal/check/ignore"
 	"github.com/davit-dev/davit/internal/check/project"
 	"github.com/davit-dev/davit/internal/check/rule"
 )
@@ -95,6 +94,7 @@ func ruleReplace() rule.Rule {
 	return rule.Rule{
 		Code:     "GO103",
 		Severity: finding.Error,
+		Fix:      finding.Safe,
 		Title:    "Copy the folders that go.mod replaces modules by",
 		Why: "A module that go.mod replaces by a folder is read from there: `go mod download` before the folder is copied ends with " +
 			"`replacement directory ../lib does not exist`.",
@@ -121,11 +121,23 @@ func checkReplace(p *rule.Pass, d *project.Dockerfile) {
 			if path.IsAbs(dir) || strings.HasPrefix(dir, "..") || copied(s, first.Instruction, dir) || hasFlag(first.Instruction, "type=bind") {
 				continue
 			}
-			p.Report(d.File, rule.Report{At: first.Span, Message: fmt.Sprintf(
-				"go.mod replaces %s by the folder %s, which is not copied before this: go ends with an error; copy it first", r.Old.Path, r.New.Path)})
+			p.Report(d.File, rule.Report{
+				At: first.Span, Message: fmt.Sprintf(
+					"go.mod replaces %s by the folder %s, which is not copied before this: go ends with an error; copy it first", r.Old.Path, r.New.Path),
+				Fix: copyFolder(p, d, first, dir),
+			})
 			break
 		}
 	}
+}
+
+// copyFolder is the fix where the module lies at the top of the context.
+func copyFolder(p *rule.Pass, d *project.Dockerfile, before *project.Command, dir string) *finding.Fix {
+	context, found := d.ContextPath(p.Project.Root, dir)
+	if !found || d.Dir() != d.Module.Dir || context != filepath.Join(d.Module.Dir, filepath.FromSlash(dir)) || !before.Dir.Known {
+		return nil
+	}
+	return rule.SafeFix(rule.Insert(d.File, before.Instruction.Start, "COPY "+dir+" "+path.Join(before.Dir.Text, dir)+d.Newline()))
 }
 
 // copied says whether a folder of the module may have been copied before an
@@ -149,6 +161,7 @@ func ruleVendor() rule.Rule {
 	return rule.Rule{
 		Code:       "GO104",
 		Severity:   finding.Error,
+		Fix:        finding.Safe,
 		Title:      "Let vendor into the build context when it is used",
 		Why:        "With a folder vendor in the repository go builds from it, and where .dockerignore leaves it out, -mod=vendor finds nothing: `cannot find module providing package …: import lookup disabled by -mod=vendor`.",
 		Dockerfile: checkVendor,
@@ -167,14 +180,18 @@ func checkVendor(p *rule.Pass, d *project.Dockerfile) {
 	if !found || filepath.Dir(context) != d.Module.Dir {
 		return
 	}
-	_, folder := list.List.Excluded("vendor", ignore.Folder{})
-	if out, _ := list.List.Excluded("vendor/modules.txt", folder); !out {
+	out, by := list.List.Left("vendor/modules.txt")
+	if !out || by < 0 {
 		return
 	}
+	pattern := list.List.Patterns()[by]
 	for _, s := range d.Stages {
 		for _, c := range goRuns(s) {
 			if c.Go.Verb != "mod download" && strings.Contains(d.Source[c.Start:c.End], "-mod=vendor") || strings.Contains(c.Go.Env["GOFLAGS"].Text, "-mod=vendor") {
-				p.Report(d.File, rule.Report{At: c.Span, Message: fmt.Sprintf("-mod=vendor needs the folder vendor, and %s leaves it out of the build; take the pattern away", list.Path)})
+				p.Report(d.File, rule.Report{
+					At: c.Span, Message: fmt.Sprintf("-mod=vendor needs the folder vendor, and %s leaves it out of the build; take the pattern away", list.Path),
+					Fix: rule.SafeFix(rule.Insert(list.File, pattern.End, list.Newline()+"!vendor/**")),
+				})
 				return
 			}
 		}

@@ -107,6 +107,7 @@ func ruleTemp() rule.Rule {
 	return rule.Rule{
 		Code:     "GO304",
 		Severity: finding.Warning,
+		Fix:      finding.Unsafe,
 		Title:    "Give the program a folder for temporary files",
 		Why:      "scratch has no /tmp: os.CreateTemp ends with `no such file or directory`. distroless static has one, and so has davit's base.",
 		Dockerfile: func(p *rule.Pass, d *project.Dockerfile) {
@@ -118,7 +119,11 @@ func ruleTemp() rule.Rule {
 				return
 			}
 			if c, known := calls(p, d); known && makesTemporary(c) {
-				p.Report(d.File, rule.Report{At: s.From.Args[0].Span(), Message: "the program makes temporary files, and scratch has no /tmp; take distroless static, or make the folder"})
+				p.Report(d.File, rule.Report{
+					At:      s.From.Args[0].Span(),
+					Message: "the program makes temporary files, and scratch has no /tmp; take distroless static, or make the folder",
+					Fix:     rule.UnsafeFix(rule.Edit(d.File, s.From.Args[0].Span(), finalBase)),
+				})
 			}
 		},
 	}

@@ -16,6 +16,7 @@ func rulePort() rule.Rule {
 	return rule.Rule{
 		Code:     "GO308",
 		Severity: finding.Warning,
+		Fix:      finding.Unsafe,
 		Title:    "Expose the port that the program listens on",
 		Why:      "EXPOSE opens nothing; it tells people and tools which port to use. A wrong one is published by `docker run -P`, and nobody answers there.",
 		Dockerfile: func(p *rule.Pass, d *project.Dockerfile) {
@@ -34,7 +35,11 @@ func rulePort() rule.Rule {
 					return
 				}
 			}
-			p.Report(d.File, rule.Report{At: i.Args[0].Span(), Message: fmt.Sprintf("the program listens on %s, not on %s", listens[0], i.Args[0])})
+			r := rule.Report{At: i.Args[0].Span(), Message: fmt.Sprintf("the program listens on %s, not on %s", listens[0], i.Args[0])}
+			if len(listens) == 1 && len(i.Args) == 1 && i.Args[0].Contiguous() {
+				r.Fix = rule.UnsafeFix(rule.Edit(d.File, i.Args[0].Span(), listens[0][strings.LastIndexByte(listens[0], ':')+1:]))
+			}
+			p.Report(d.File, r)
 		},
 	}
 }

@@ -121,6 +121,7 @@ func ruleEntrypoint() rule.Rule {
 	return rule.Rule{
 		Code:     "GO311",
 		Severity: finding.Error,
+		Fix:      finding.Unsafe,
 		Title:    "Start a program that is in the image",
 		Why:      "The image holds what COPY brings, and nothing else: `exec: \"/app\": stat /app: no such file or directory`.",
 		Dockerfile: func(p *rule.Pass, d *project.Dockerfile) {
@@ -136,7 +137,11 @@ func ruleEntrypoint() rule.Rule {
 			if !path.IsAbs(name) || slices.ContainsFunc(s.Copies, func(c project.Copy) bool { return mayBring(c, path.Clean(name)) }) {
 				return
 			}
-			p.Report(d.File, rule.Report{At: i.Args[0].Span(), Message: fmt.Sprintf("no COPY brings %s into the image: the container does not start", name)})
+			r := rule.Report{At: i.Args[0].Span(), Message: fmt.Sprintf("no COPY brings %s into the image: the container does not start", name)}
+			if len(s.Products) == 1 && s.Products[0].IsFile() && i.Args[0].Contiguous() {
+				r.Fix = rule.UnsafeFix(rule.Edit(d.File, i.Args[0].Span(), strconv.Quote(s.Products[0].Path)))
+			}
+			p.Report(d.File, r)
 		},
 	}
 }
