@@ -72,7 +72,7 @@ func (e *Edge) controlServer() *http.Server {
 	mux.HandleFunc("GET /watch", e.getWatch)
 	mux.HandleFunc("GET /listeners", e.getListeners)
 	return &http.Server{
-		Handler: mux, ReadHeaderTimeout: readHeaderTimeout,
+		Handler: mux, ReadHeaderTimeout: defaultHeaderTime,
 		ErrorLog: slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),
 	}
 }

@@ -7,12 +7,15 @@ import (
 	"net/http/httputil"
 	"strings"
 	"sync"
+
+	"github.com/davit-dev/davit/internal/release/traffic/framing"
 )
 
 // door is the http.Handler of one listener: it finds the app and hands the
 // request to an exchange.
 type door struct {
 	listener Listener
+	limits   Limits
 	router   *router
 	buffers  *bufferPool
 	errors   *log.Logger
@@ -20,9 +23,9 @@ type door struct {
 
 // ServeHTTP implements http.Handler.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodConnect {
-		d.router.refused[d.listener].add(refusedMethod)
-		http.Error(w, "CONNECT is not served here", http.StatusMethodNotAllowed)
+	if reason, status, bad := d.unfit(w, r); bad {
+		d.router.refused[d.listener].add(reason)
+		http.Error(w, strings.ToLower(http.StatusText(status)), status)
 		return
 	}
 	if !strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
@@ -47,6 +50,19 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ErrorHandler: x.unanswered, ErrorLog: d.errors,
 	}
 	proxy.ServeHTTP(w, r)
+}
+
+// unfit says why a request is refused whatever its host.
+func (d *door) unfit(w http.ResponseWriter, r *http.Request) (reason refusal, status int, bad bool) {
+	switch {
+	case r.Method == http.MethodConnect:
+		return refusedMethod, http.StatusMethodNotAllowed, true
+	case r.ProtoMajor == 2 && !framing.Expressible(r):
+		return refusedHTTP2, http.StatusBadRequest, true
+	case !d.limits.fits(w, r):
+		return refusedLength, http.StatusRequestEntityTooLarge, true
+	}
+	return 0, 0, false
 }
 
 // refuse answers a request that no app gets.

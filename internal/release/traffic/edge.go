@@ -19,10 +19,7 @@ import (
 )
 
 const (
-	readHeaderTimeout = 10 * time.Second
-	keepAliveTimeout  = 2 * time.Minute
-	maxHeaderBytes    = 64 << 10
-	defaultGrace      = 30 * time.Second
+	defaultGrace = 30 * time.Second
 	// maxSocketPath is what fits into a sockaddr_un with its final zero byte.
 	maxSocketPath = 107
 )
@@ -41,6 +38,7 @@ type Config struct {
 	TableFile string        // where the last table is kept
 	KeyFile   string        // where the key is kept that sessions are signed with; "": it is forgotten with the process
 	Grace     time.Duration // most that requests in flight get at the end; 0 means 30 s
+	Limits    Limits        // of what clients can make it hold
 }
 
 // Deps is what the edge works with. Clock and Draw may be nil.
@@ -80,6 +78,11 @@ func New(config Config, deps Deps) (*Edge, error) {
 	if deps.Log == nil {
 		return nil, errors.New("edge has no logger")
 	}
+	limits, err := config.Limits.filled()
+	if err != nil {
+		return nil, err
+	}
+	config.Limits = limits
 	if config.Grace == 0 {
 		config.Grace = defaultGrace
 	}
@@ -129,8 +132,8 @@ func (e *Edge) Run(ctx context.Context) error {
 		"staging", e.deps.Staging.Addr().String(), "table", e.table.Version)
 
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return serve(production, e.scanned(e.deps.Production)) })
-	group.Go(func() error { return serve(staging, e.scanned(e.deps.Staging)) })
+	group.Go(func() error { return serve(production, e.guarded(Production, e.deps.Production)) })
+	group.Go(func() error { return serve(staging, e.guarded(Staging, e.deps.Staging)) })
 	group.Go(func() error { return serve(control, socket) })
 	group.Go(func() error { e.sweep(running); return nil })
 	group.Go(func() error {
@@ -164,9 +167,11 @@ func serve(s *http.Server, l net.Listener) error {
 	return nil
 }
 
-// scanned refuses requests with ambiguous framing before net/http reads them.
-func (e *Edge) scanned(l net.Listener) net.Listener {
-	return framing.Listen(l, func(client net.Addr, reason error) {
+// guarded keeps to the limits of connections, and refuses requests with ambiguous
+// framing before net/http reads them.
+func (e *Edge) guarded(name Listener, l net.Listener) net.Listener {
+	return framing.Listen(newAdmission(l, e.config.Limits, e.deps.Log), func(client net.Addr, reason error) {
+		e.router.refused[name].add(refusedFraming)
 		e.deps.Log.Debug("connection refused", "client", client.String(), "reason", reason)
 	})
 }
@@ -179,16 +184,23 @@ func release(c net.Conn, state http.ConnState) {
 }
 
 func (e *Edge) server(work context.Context, l Listener) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // with prior knowledge, RFC 9113 section 3.3
+	limits := e.config.Limits
 	return &http.Server{
 		Handler: &door{
-			listener: l, router: e.router, buffers: &bufferPool{},
+			listener: l, limits: limits, router: e.router, buffers: &bufferPool{},
 			errors: slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),
 		},
+		Protocols:                    &protocols,
 		BaseContext:                  func(net.Listener) context.Context { return work },
+		ConnContext:                  withClient,
 		ConnState:                    release,
-		ReadHeaderTimeout:            readHeaderTimeout,
-		IdleTimeout:                  keepAliveTimeout,
-		MaxHeaderBytes:               maxHeaderBytes,
+		ReadHeaderTimeout:            limits.HeaderTime,
+		IdleTimeout:                  limits.IdleTime,
+		MaxHeaderBytes:               limits.HeaderBytes,
+		HTTP2:                        limits.http2(),
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),
 	}

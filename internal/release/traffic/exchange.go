@@ -166,10 +166,13 @@ func (x *exchange) hold(t *target) {
 
 // unanswered ends a request that no version answered. A client that is gone gets
 // its connection cut, not an answer that nobody gave.
-func (x *exchange) unanswered(w http.ResponseWriter, r *http.Request, _ error) {
+func (x *exchange) unanswered(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case r.Context().Err() != nil:
+		x.door.limits.gaveUp(r)
 		panic(http.ErrAbortHandler)
+	case tooLong(err):
+		http.Error(w, "the request's body is too long", http.StatusRequestEntityTooLarge)
 	case x.abandoned():
 		w.Header().Set("Connection", "close")
 		http.Error(w, "the request's body is malformed", http.StatusBadRequest)

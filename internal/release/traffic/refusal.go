@@ -9,12 +9,15 @@ const (
 	refusedNoTable refusal = iota // there is no route table yet
 	refusedNoHost                 // no app answers for its host
 	refusedMethod                 // CONNECT
+	refusedFraming                // ambiguous framing, on the level of the connection
+	refusedHTTP2                  // what has no place in HTTP/1
+	refusedLength                 // its body is longer than allowed
 	refusalReasons
 )
 
 // String returns the reason as metrics show it.
 func (r refusal) String() string {
-	return [refusalReasons]string{"no_table", "no_host", "method"}[r]
+	return [refusalReasons]string{"no_table", "no_host", "method", "framing", "http2", "length"}[r]
 }
 
 // refusals counts refused requests of one listener by reason. The zero value has

@@ -63,10 +63,4 @@ func (c *countedConn) Write(p []byte) (int, error) {
 
 // CloseWrite passes the end of one direction on, so that an upgraded connection
 // can be half closed.
-func (c *countedConn) CloseWrite() error {
-	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return c.Close()
-	}
-	return half.CloseWrite()
-}
+func (c *countedConn) CloseWrite() error { return closeWrite(c.Conn) }

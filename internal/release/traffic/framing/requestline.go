@@ -145,9 +145,12 @@ func (s *Scanner) lineFeed(p []byte) (int, error) {
 
 // validHost reports whether h has only what a host and a port may have. User
 // information is none of it: section 3.2 has no place for it.
-func validHost[text string | []byte](h text) bool {
-	for i := range len(h) {
-		if class[h[i]]&hostly == 0 {
+func validHost[text string | []byte](h text) bool { return all(h, hostly) }
+
+// all reports whether all bytes of s are of the kind.
+func all[text string | []byte](s text, kind uint8) bool {
+	for i := range len(s) {
+		if class[s[i]]&kind == 0 {
 			return false
 		}
 	}
