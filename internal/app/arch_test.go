@@ -119,7 +119,7 @@ var allowed = map[string][]string{
 	"internal/config": {
 		"internal/build", "internal/check", "internal/check/finding", "internal/check/rule", "internal/driver", "internal/release", "internal/verify", "internal/x/quantity",
 	},
-	"internal/api": {"internal/driver", "internal/release"},
+	"internal/api": {"internal/driver", "internal/release", "internal/x/quantity"},
 	"internal/web": {"internal/api", "internal/release"},
 	"internal/app": {
 		"examples", "internal/api", "internal/audit", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
@@ -133,6 +133,7 @@ var allowed = map[string][]string{
 		"internal/api", "internal/app", "internal/build", "internal/check", "internal/check/finding", "internal/check/render", "internal/config",
 		"docs",
 		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/release/analysis", "internal/release/others", "internal/source", "internal/workshop", "internal/workshop/proof",
+		"internal/x/quantity",
 	},
 	"e2e": {"examples"},
 }

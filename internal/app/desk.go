@@ -13,7 +13,7 @@ import (
 )
 
 // desk is where people and tools ask: it implements api.Watcher,
-// api.Steerer and api.Scrubber, and gives the page what it shows.
+// api.Steerer, api.Scrubber and api.Previewer, and gives the page what it shows.
 type desk struct {
 	platform *Platform
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -56,6 +57,7 @@ type options struct {
 	follow, keep, tether, accept             bool
 	units                                    string
 	tail                                     int
+	lasts                                    time.Duration
 	check                                    checkOptions
 	build                                    buildOptions
 	key                                      string
@@ -78,7 +80,7 @@ func commands() []command {
 		buildCommand(), lockCommand(), resolveCommand(), reproduceCommand(), keyCommand(),
 		shipCommand(),
 		serveCommand(), downCommand(),
-		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(),
+		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(), previewCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
 		auditCommand(), registryCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),

@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/davit-dev/davit/internal/release/traffic"
 )
@@ -257,4 +259,109 @@ func TestWithoutACanaryThereAreNoSessions(t *testing.T) {
 	if text, given := r.visitor().visit(t); text != "r1" || given {
 		t.Errorf("at weight 0: %s, cookie: %v", text, given)
 	}
+}
+
+func TestReliability18VersionHeader(t *testing.T) {
+	var now atomic.Int64
+	var s steered
+	r := newRig(t, t.TempDir(), func(_ *traffic.Config, d *traffic.Deps) {
+		d.Clock, d.Draw = s.clock, s.draw
+		d.Now = func() time.Time { return time.Unix(now.Load(), 0) }
+	})
+	seen := func(label string) *traffic.Target {
+		return backend(t, label, func(w http.ResponseWriter, req *http.Request) {
+			if got := req.Header.Values(traffic.VersionHeader); got != nil {
+				t.Errorf("%s got the version header %q", label, got)
+			}
+			w.WriteHeader(http.StatusTeapot)
+			_, _ = io.WriteString(w, label)
+		})
+	}
+	r.route(t, seen("r1"), seen("r2"), 0.5)
+	pin, err := r.Pin(t.Context(), "a", "r2", time.Hour)
+	if err != nil || !pin.Until.Equal(time.Unix(3600, 0)) {
+		t.Fatalf("%+v, %v", pin, err)
+	}
+	old, err := r.Pin(t.Context(), "a", "r1", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, err := r.Pin(t.Context(), "a", "r0", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(token string) (text, version string) {
+		req := request(t, http.MethodGet, r.url, "a", "")
+		req.Header.Set(traffic.VersionHeader, token)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		data, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data), res.Header.Get(traffic.VersionHeader)
+	}
+	for _, token := range []string{pin.Token, old.Token} { // against the draw
+		s.canary.Store(token == old.Token)
+		want, _, _ := strings.Cut(token, ":")
+		if text, version := get(token); text != want || version != want {
+			t.Errorf("%s: answered by %s, header %q", token, text, version)
+		}
+	}
+	now.Store(100)
+	forged := []string{"r2", "r1:9999999999:AAAA", "x" + pin.Token, strings.Replace(pin.Token, "r2", "r1", 1), old.Token, gone.Token}
+	for i, token := range forged {
+		s.canary.Store(i%2 == 0)
+		want := []string{"r2", "r1"}[i%2]
+		if text, version := get(token); text != want || version != "" {
+			t.Errorf("%s: answered by %s, not as drawn, header %q", token, text, version)
+		}
+	}
+	s.now.Add(int64(traffic.TickLength))
+	if stable, canary := scored(r.cohorts(t)); stable+canary != len(forged) {
+		t.Errorf("%d and %d units, want those that were drawn", stable, canary)
+	}
+	if got := r.label(t, "r2"); got.Requests != 3 || got.Codes["4xx"] != 4 {
+		t.Errorf("%+v: pinned requests are answered, and not counted as drawn", got)
+	}
+}
+
+func TestAPinIsNotAWayIntoWhatStops(t *testing.T) {
+	r, s := newSteered(t)
+	pin, err := r.Pin(t.Context(), "a", "r2", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := r.visitor()
+	v.header.Set(traffic.VersionHeader, pin.Token)
+	stable, canary := named(t, "r1"), named(t, "r2")
+	for weight, want := range map[float64]string{0: "r1", 0.01: "r2"} {
+		r.route(t, stable, canary, weight)
+		if text, _ := v.visit(t); text != want {
+			t.Errorf("at weight %v a pinned request is answered by %s, want %s", weight, text, want)
+		}
+	}
+	s.canary.Store(false)
+	r.route(t, stable, refusing(t, "r2"), 0.5)
+	if status, _ := send(t, pinnedRequest(t, r, pin)); status != http.StatusBadGateway {
+		t.Errorf("a pinned version that refuses: status %d, want 502 and not another version's answer", status)
+	}
+	for _, bad := range []struct {
+		app, label string
+		lasts      time.Duration
+	}{{"a", "r2", 0}, {"a", "r2", 25 * time.Hour}, {"a", "r 2", time.Hour}, {"a.b", "r2", time.Hour}, {"a", "", time.Hour}} {
+		if pin, err := r.Pin(t.Context(), bad.app, bad.label, bad.lasts); err == nil {
+			t.Errorf("%+v was made: %+v", bad, pin)
+		}
+	}
+}
+
+func pinnedRequest(t *testing.T, r *rig, pin traffic.Pin) *http.Request {
+	t.Helper()
+	req := request(t, http.MethodGet, r.url, "a", "")
+	req.Header.Set(traffic.VersionHeader, pin.Token)
+	return req
 }

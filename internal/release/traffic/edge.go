@@ -41,7 +41,7 @@ type Config struct {
 	Limits    Limits        // of what clients can make it hold
 }
 
-// Deps is what the edge works with. Clock and Draw may be nil.
+// Deps is what the edge works with. Clock, Now and Draw may be nil.
 type Deps struct {
 	// Production and Staging are TCP listeners; Staging must be on loopback. Run
 	// closes them. Whoever holds duplicates of them keeps the addresses open:
@@ -49,6 +49,7 @@ type Deps struct {
 	Production, Staging net.Listener
 	Log                 *slog.Logger
 	Clock               func() time.Duration // monotonic, since the edge started
+	Now                 func() time.Time     // of the calendar
 	Draw                func() float64       // uniform in [0, 1), independent, safe for concurrent use
 }
 
@@ -93,7 +94,11 @@ func New(config Config, deps Deps) (*Edge, error) {
 	if deps.Draw == nil {
 		deps.Draw = rand.Float64
 	}
-	return &Edge{config: config, deps: deps, router: newRouter(deps.Clock, deps.Draw)}, nil
+	e := &Edge{config: config, deps: deps, router: newRouter(deps.Clock, deps.Draw)}
+	if deps.Now != nil {
+		e.router.now = deps.Now
+	}
+	return e, nil
 }
 
 func checkListeners(deps Deps) error {

@@ -109,12 +109,16 @@ func (x *exchange) abandoned() bool {
 	return x.in.Context().Err() != nil || x.body != nil && x.body.failed.Load()
 }
 
-// score gives the request its outcome; only the first attempt's counts.
+// score gives the request its outcome; only the first attempt's counts, and that
+// of a pinned request does not: who chose its version may have chosen the outcome.
 func (x *exchange) score(o Outcome) {
 	if x.scored {
 		return
 	}
 	x.scored = true
+	if x.claimed.pinned {
+		return
+	}
 	took := x.door.router.clock() - x.began
 	x.claimed.unit.Score(o, took)
 	x.first.requests.Add(1)
@@ -149,6 +153,9 @@ func (x *exchange) next() bool {
 		x.left--
 		x.turn++
 		return true
+	}
+	if x.claimed.pinned {
+		return false
 	}
 	stable := x.door.router.claimStable(x.door.listener, x.host, x.target.version)
 	if stable == nil {
@@ -192,6 +199,9 @@ func (x *exchange) end() {
 func (x *exchange) deliver(res *http.Response) *http.Response {
 	v := x.target.version
 	v.codes[res.StatusCode/100%10].Add(1)
+	if x.claimed.pinned {
+		res.Header.Set(VersionHeader, v.label)
+	}
 	if x.claimed.cookie != "" {
 		setCookie(res.Header, x.claimed.cookie, x.in.TLS != nil)
 	}

@@ -38,7 +38,7 @@ func stripForged(h http.Header) {
 	}
 	h.Del("Forwarded")
 	h.Del("X-Real-Ip")
-	h.Del("X-Davit-Version")
+	h.Del(VersionHeader)
 }
 
 // identify keeps the caller's request id and trace, or makes them.

@@ -17,6 +17,7 @@ var (
 // it, and nothing is claimed from an old table after one.
 type router struct {
 	clock    func() time.Duration // monotonic
+	now      func() time.Time     // of the calendar, for what is signed until then
 	draw     func() float64       // uniform in [0, 1), independent each time
 	recorder *Recorder
 	key      key                    // not changed while requests are claimed
@@ -54,7 +55,7 @@ type route struct {
 
 func newRouter(clock func() time.Duration, draw func() float64) *router {
 	return &router{
-		clock: clock, draw: draw, recorder: NewRecorder(clock), key: newKey(),
+		clock: clock, now: time.Now, draw: draw, recorder: NewRecorder(clock), key: newKey(),
 		refused: map[Listener]*refusals{Production: {}, Staging: {}},
 		apps:    make(map[appKey]*app),
 	}
@@ -66,6 +67,7 @@ type claimed struct {
 	target *target
 	unit   Unit
 	cookie string
+	pinned bool // the client chose the version
 }
 
 // claim draws the version for one request and counts the request as in flight
@@ -81,7 +83,9 @@ func (r *router) claim(l Listener, host string, in *http.Request) (claimed, erro
 		return claimed{}, errNoRoute
 	}
 	c := claimed{target: to.stable}
-	if to.canary != nil {
+	if chosen := r.pinned(to, in); chosen != nil {
+		c.target, c.pinned = chosen, true
+	} else if to.canary != nil {
 		a := to.assign(in, r.draw)
 		if a.canary {
 			c.target = to.canary

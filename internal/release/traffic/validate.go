@@ -93,7 +93,7 @@ func (r Route) validateTargets() error {
 }
 
 func (t *Target) validate() error {
-	if t.Label == "" || len(t.Label) > maxLabel || strings.ContainsFunc(t.Label, notGraphic) {
+	if !validVersion(t.Label) {
 		return fmt.Errorf("label %q is not 1 to %d printable ASCII characters without spaces", t.Label, maxLabel)
 	}
 	if len(t.Addresses) == 0 || len(t.Addresses) > maxAddresses {
@@ -107,6 +107,10 @@ func (t *Target) validate() error {
 		}
 	}
 	return nil
+}
+
+func validVersion(label string) bool {
+	return label != "" && len(label) <= maxLabel && !strings.ContainsFunc(label, notGraphic)
 }
 
 // notGraphic reports runes that have no place in a label or an identifier that
