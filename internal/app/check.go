@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 
@@ -63,6 +64,11 @@ func Check(ctx context.Context, cfg CheckConfig) (Checked, error) {
 	if cfg.All {
 		settings.Enable = []string{"all"}
 	}
+	shellcheck, err := findShellCheck(settings.ShellCheck)
+	if err != nil {
+		return Checked{}, err
+	}
+	settings = settings.Asking(shellcheck)
 	project, err := loadProject(ctx, root, cfg)
 	if err != nil {
 		return Checked{}, err
@@ -78,6 +84,22 @@ func Check(ctx context.Context, cfg CheckConfig) (Checked, error) {
 	}
 	checked.found(check.Run(project, settings))
 	return checked, nil
+}
+
+// findShellCheck returns the path of shellcheck when it is to be asked. The
+// variable DAVIT_SHELLCHECK has a say before the configuration.
+func findShellCheck(when check.ShellCheck) (string, error) {
+	if word := os.Getenv("DAVIT_SHELLCHECK"); word != "" {
+		when = check.ShellCheck(word)
+	}
+	if when == check.ShellCheckOff {
+		return "", nil
+	}
+	program, err := exec.LookPath("shellcheck")
+	if err != nil && when == check.ShellCheckRequired {
+		return "", &workshop.InputError{Err: fmt.Errorf("check.shellcheck is required, and it is not on PATH; install it, or say auto: %w", err)}
+	}
+	return program, nil // empty when it is not there
 }
 
 // found takes over findings, without those that the baseline knows.

@@ -3,7 +3,7 @@
 // source, where it is to the byte, and how it is mended.
 //
 // Its invariants: the same files and configuration give the same findings in
-// the same order; a fix changes the bytes that its edits name and no other; an
+// the same order, ShellCheck's apart, which is asked where it is installed; a fix changes the bytes that its edits name and no other; an
 // error of davit's own rules says that something will not build, will not start
 // or leaks a secret, never less (rules with hadolint's codes keep hadolint's
 // severity). It must not import build or anything after it on the way, and it
@@ -34,10 +34,20 @@ import (
 	"github.com/davit-dev/davit/internal/check/rules/packages"
 	"github.com/davit-dev/davit/internal/check/rules/services"
 	"github.com/davit-dev/davit/internal/check/rules/shell"
+	"github.com/davit-dev/davit/internal/check/rules/shellcheck"
 )
 
 // Config is the check part of davit.yaml.
 type Config = rule.Config
+
+// ShellCheck says when the program of that name is asked.
+type ShellCheck = rule.ShellCheck
+
+// The words that make a difference to the caller.
+const (
+	ShellCheckOff      = rule.ShellCheckOff
+	ShellCheckRequired = rule.ShellCheckRequired
+)
 
 // Finding is something that is wrong, and where.
 type Finding = finding.Finding
@@ -55,6 +65,7 @@ func Rules() rule.Set {
 		labels.Rules(),
 		packages.Rules(),
 		shell.Rules(),
+		shellcheck.Rules(),
 		buildkit.Rules(),
 		gocontext.Rules(),
 		gobuild.Rules(),

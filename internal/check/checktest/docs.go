@@ -43,7 +43,10 @@ func page(t *testing.T, r rule.Rule) {
 	if !found {
 		t.Fatalf("%s has no line %q", name, headEnd)
 	}
-	want := head(r) + headEnd + runExamples(t, body, r)
+	if r.Passes == nil { // what another tool says is not executed
+		body = runExamples(t, body, r)
+	}
+	want := head(r) + headEnd + body
 	switch {
 	case want == text:
 	case *update:

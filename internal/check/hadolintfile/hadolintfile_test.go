@@ -44,7 +44,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err, f.Warnings)
 	}
 	wantBase := rule.Config{
-		FailOn: finding.Info, Registries: []string{"docker.io", "*.gcr.io"}, StrictLabels: true, Comments: false,
+		FailOn: finding.Info, Registries: []string{"docker.io", "*.gcr.io"}, StrictLabels: true, Comments: false, ShellCheck: rule.ShellCheckAuto,
 	}
 	if !reflect.DeepEqual(f.Base, wantBase) {
 		t.Errorf("got  %+v\nwant %+v", f.Base, wantBase)

@@ -20,7 +20,20 @@ type Config struct {
 	Labels       map[string]LabelFormat `json:"labels,omitempty" yaml:"labels"`               // labels that an image must have, and what their values are
 	StrictLabels bool                   `json:"strict_labels,omitempty" yaml:"strict_labels"` // no labels but those
 	Comments     bool                   `json:"comments" yaml:"comments"`                     // comments in a Dockerfile may ignore findings
+	ShellCheck   ShellCheck             `json:"shellcheck,omitempty" yaml:"shellcheck"`       // whether the program shellcheck is asked about the scripts of RUN
+
+	program string // the path of shellcheck; empty for not to ask it
 }
+
+// ShellCheck says when the program of that name is asked.
+type ShellCheck string
+
+// The words; the empty one is ShellCheckAuto.
+const (
+	ShellCheckAuto     ShellCheck = "auto"     // where it is on PATH
+	ShellCheckOff      ShellCheck = "off"      // never
+	ShellCheckRequired ShellCheck = "required" // always; it is an error when it is not there
+)
 
 // LabelFormat is what the value of a label is.
 type LabelFormat string
@@ -45,7 +58,16 @@ func LabelFormats() []LabelFormat {
 const everything = "all"
 
 // DefaultConfig returns the configuration of a project that says nothing.
-func DefaultConfig() Config { return Config{FailOn: finding.Warning, Comments: true} }
+func DefaultConfig() Config {
+	return Config{FailOn: finding.Warning, Comments: true, ShellCheck: ShellCheckAuto}
+}
+
+// Asking returns the configuration with the path of the program shellcheck, which
+// is asked from then on. Without one, it is not.
+func (c Config) Asking(shellcheck string) Config {
+	c.program = shellcheck
+	return c
+}
 
 // Validate says which codes, severities and formats do not exist. The errors begin with
 // the key, so that a caller can find its place in the file.
@@ -73,6 +95,9 @@ func (c Config) Validate(set Set) error {
 		if f := c.Labels[name]; !slices.Contains(LabelFormats(), f) {
 			errs = append(errs, fmt.Errorf("labels.%s: %q is not the format of a label: text, url, semver, hash, rfc3339, spdx or email", name, f))
 		}
+	}
+	if !slices.Contains([]ShellCheck{"", ShellCheckAuto, ShellCheckOff, ShellCheckRequired}, c.ShellCheck) {
+		errs = append(errs, fmt.Errorf("shellcheck: %q is not one of auto, off and required", c.ShellCheck))
 	}
 	if c.FailOn != "" && c.FailOn != finding.Never && !c.FailOn.Valid() {
 		errs = append(errs, fmt.Errorf("fail_on: %q is not a severity: error, warning, info or style", c.FailOn))

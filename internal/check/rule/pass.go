@@ -15,10 +15,14 @@ type Pass struct {
 	findings []finding.Finding
 }
 
+// ShellCheck returns the path of the program; empty when it is not to be asked.
+func (p *Pass) ShellCheck() string { return p.Config.program }
+
 // Report is what a rule says.
 type Report struct {
 	At       dockerfile.Span  // bytes of the file
 	Severity finding.Severity // empty: the rule's
+	Code     string           // empty: the rule's; otherwise one that the rule passes on
 	Message  string           // what is wrong here and what to do, without a full stop
 	Fix      *finding.Fix
 }
@@ -28,10 +32,13 @@ func (p *Pass) Report(f *project.File, r Report) {
 	if r.Severity == "" {
 		r.Severity = p.Rule.Severity
 	}
+	if r.Code == "" {
+		r.Code = p.Rule.Code
+	}
 	line, column := f.Position(r.At.Start)
 	endLine, endColumn := f.Position(r.At.End)
 	p.findings = append(p.findings, finding.Finding{
-		Code: p.Rule.Code, Severity: r.Severity, Message: r.Message, File: f.Path, Fix: r.Fix,
+		Code: r.Code, Severity: r.Severity, Message: r.Message, File: f.Path, Fix: r.Fix,
 		Line: line, Column: column, EndLine: endLine, EndColumn: endColumn,
 	})
 }

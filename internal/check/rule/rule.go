@@ -26,6 +26,8 @@ type Rule struct {
 	Title    string           // what to do, in a few words
 	Why      string           // what happens otherwise
 
+	Passes func(code string) bool // codes of another tool that it reports under; nil for none
+
 	Dockerfile func(*Pass, *project.Dockerfile)
 	Compose    func(*Pass, *project.Compose)
 	Ignore     func(*Pass, *project.Ignore)

@@ -73,7 +73,7 @@ func (s Set) dockerfile(p *project.Project, d *project.Dockerfile, active Set, c
 		case r.Dockerfile != nil:
 			r.Dockerfile(pass, d)
 		}
-		found = append(found, pass.findings...)
+		found = append(found, s.foreign(r, pass.findings)...)
 	}
 	for i := range found {
 		if slices.Contains(pragmas.strict, found[i].Code) {
@@ -83,6 +83,16 @@ func (s Set) dockerfile(p *project.Project, d *project.Dockerfile, active Set, c
 	return slices.DeleteFunc(found, func(f finding.Finding) bool {
 		_, start := d.Line(f.Line)
 		return cfg.Comments && f.File == d.Path && pragmas.ignores(f.Code, start+f.Column-1)
+	})
+}
+
+// foreign takes the findings of another tool away for which there is a rule here.
+func (s Set) foreign(r Rule, found []finding.Finding) []finding.Finding {
+	if r.Passes == nil {
+		return found
+	}
+	return slices.DeleteFunc(found, func(f finding.Finding) bool {
+		return f.Code != r.Code && slices.ContainsFunc(s, func(own Rule) bool { return own.Code == f.Code })
 	})
 }
 
@@ -122,6 +132,11 @@ func (s Set) Find(name string) (Rule, bool) {
 			return r, true
 		}
 	}
+	for _, r := range s {
+		if r.Passes != nil && r.Passes(strings.ToUpper(name)) {
+			return r, true
+		}
+	}
 	return Rule{}, false
 }
 
@@ -133,6 +148,9 @@ func (s Set) codes(name string) []string {
 		if r.named(name) {
 			out = append(out, r.Code)
 		}
+	}
+	if code := strings.ToUpper(name); len(out) == 0 && slices.ContainsFunc(s, func(r Rule) bool { return r.Passes != nil && r.Passes(code) }) {
+		return []string{code}
 	}
 	return out
 }
