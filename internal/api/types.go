@@ -48,6 +48,18 @@ type Traffic struct {
 	P50      float64 `json:"p50_ms"`
 	P95      float64 `json:"p95_ms"`
 	P99      float64 `json:"p99_ms"`
+	Mirror   *Mirror `json:"mirror,omitempty"` // nil without copies
+}
+
+// Mirror is what came of copies of requests that a release got. They are in no
+// other figures.
+type Mirror struct {
+	Requests uint64  `json:"requests"`
+	Failed   uint64  `json:"failed"`
+	Dropped  uint64  `json:"dropped"` // not sent, because too many were under way
+	P50      float64 `json:"p50_ms"`
+	P95      float64 `json:"p95_ms"`
+	P99      float64 `json:"p99_ms"`
 }
 
 // Submission names a plan that was pushed to the registry.

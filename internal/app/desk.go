@@ -10,6 +10,7 @@ import (
 	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/release/traffic"
+	"github.com/davit-dev/davit/internal/x/quantity"
 )
 
 // desk is where people and tools ask: it implements api.Watcher,
@@ -66,12 +67,24 @@ func ofRoute(status traffic.Status, app string) []api.Traffic {
 		for _, t := range route.Versions {
 			counted = append(counted, api.Traffic{
 				Release: t.Label, Requests: t.Requests, Failed: t.Failed, InFlight: t.InFlight,
-				P50: t.P50.Std().Seconds() * 1e3, P95: t.P95.Std().Seconds() * 1e3, P99: t.P99.Std().Seconds() * 1e3,
+				P50: milliseconds(t.P50), P95: milliseconds(t.P95), P99: milliseconds(t.P99), Mirror: ofMirror(t.Mirror),
 			})
 		}
 	}
 	return counted
 }
+
+func ofMirror(m *traffic.MirrorStatus) *api.Mirror {
+	if m == nil {
+		return nil
+	}
+	return &api.Mirror{
+		Requests: m.Requests, Failed: m.Failed, Dropped: m.Dropped,
+		P50: milliseconds(m.P50), P95: milliseconds(m.P95), P99: milliseconds(m.P99),
+	}
+}
+
+func milliseconds(d quantity.Duration) float64 { return d.Std().Seconds() * 1e3 }
 
 // Changed implements api.Watcher.
 func (d *desk) Changed() <-chan struct{} { return d.platform.engine.Changed() }

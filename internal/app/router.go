@@ -77,7 +77,7 @@ func productionRoute(t release.Traffic, addresses map[string][]string) traffic.R
 		route.Canary = target(canary, addresses)
 		route.Weight = t.Routing.Weight
 		route.Lease = quantity.Duration(lease)
-		route.Affinity = affinity(t.Affinity)
+		route.Affinity, route.Mirror = affinity(t.Affinity), t.Mirror
 		if t.Cuts != nil {
 			route.Cuts = &traffic.Cuts{Stable: durations(t.Cuts.Stable), Canary: durations(t.Cuts.Canary)}
 		}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"text/tabwriter"
 
@@ -45,7 +46,23 @@ func runStatus(ctx context.Context, c *call) error {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%s\n",
 			app.App, dash(app.Live), goingOut(app), requests, failed, strings.Join(app.Hosts, " "))
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	printMirrors(c.Out, status.Apps)
+	return nil
+}
+
+// printMirrors says what came of copies, where there were any.
+func printMirrors(w io.Writer, apps []api.App) {
+	for _, app := range apps {
+		for _, t := range app.Traffic {
+			if m := t.Mirror; m != nil {
+				fmt.Fprintf(w, "%s got copies of %d requests: %d failed, p95 %.3g ms; %d more were dropped\n",
+					t.Release, m.Requests, m.Failed, m.P95, m.Dropped)
+			}
+		}
+	}
 }
 
 // status asks the server, for one app when an argument names it.

@@ -88,6 +88,7 @@ release:
   tolerance: {errors: 2%}
   approval: before_live
   affinity: header:X-User
+  mirror: 10%
 check:
   severity: {DL3020: info}
 `)
@@ -106,7 +107,7 @@ check:
 	}
 	want.Release.Steps, want.Release.Dwell = []quantity.Share{0.005, 0.5}, 0
 	want.Release.Tolerance.Errors, want.Release.Approval = 0.02, "before_live"
-	want.Release.Affinity = "header:X-User"
+	want.Release.Affinity, want.Release.Mirror = "header:X-User", 0.1
 	want.Check.Severity = cfg.Check.Severity
 	if string(cfg.Check.Severity["DL3020"]) != "info" {
 		t.Errorf("severity %v", cfg.Check.Severity)

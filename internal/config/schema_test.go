@@ -144,7 +144,7 @@ func TestSchemaAgrees(t *testing.T) {
 		"release: {dwell: 0s, steps: " + strings.ReplaceAll(many(20, "1.%02d%%"), "1.00", "1") + "}": true,
 		"release: {dwell: 0s, steps: " + strings.ReplaceAll(many(21, "1.%02d%%"), "1.00", "1") + "}": false,
 		"release: {affinity: none}": true, "release: {affinity: header:X-User}": true, "release: {affinity: 'header:'}": false,
-		"release: {affinity: client-ip}": true, "release: {affinity: sticky}": false,
+		"release: {mirror: 12.5%}": true, "release: {mirror: 0.1}": false, "release: {affinity: client-ip}": true, "release: {affinity: sticky}": false,
 		"release: {tolerance: }": true, "release: {tolerance: 1%}": false, "check: {severity: {DL3020: info}}": true, "check: {ignore: DL3020}": false,
 	} {
 		_, err := config.Parse("davit.yaml", module, []byte(text))

@@ -18,6 +18,7 @@ type Config struct {
 	Undecided     Policy            `json:"undecided" yaml:"undecided"`                   // at the deadline without proof
 	Approval      Gate              `json:"approval,omitempty" yaml:"approval,omitempty"` // where a person is asked
 	Affinity      Affinity          `json:"affinity,omitempty" yaml:"affinity,omitempty"` // what stays with its version
+	Mirror        quantity.Share    `json:"mirror,omitempty" yaml:"mirror,omitempty"`     // of the live version's safe requests, copied to the new one
 	Warmup        quantity.Duration `json:"warmup" yaml:"warmup"`                         // at the beginning, in which latency is not compared
 	Bake          quantity.Duration `json:"bake" yaml:"bake"`                             // time at 95 % before the old version stops
 }

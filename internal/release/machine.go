@@ -289,7 +289,7 @@ func (m *machine) prepareRoute(at int64, action Action) func(context.Context) Re
 	}
 	canary := m.app.Find(action.Routing.Canary)
 	if canary != nil {
-		traffic.Affinity = canary.Plan.Release.Affinity
+		traffic.Affinity, traffic.Mirror = canary.Plan.Release.Affinity, canary.Plan.Release.Mirror.Float()
 	}
 	if canary == nil || m.app.Routing.Canary != "" {
 		if canary != nil {

@@ -59,8 +59,10 @@ type Traffic struct {
 	Version uint64 // journal index of the action
 	Routing Routing
 	Cuts    *Cuts // how latencies are told apart while there is a canary; nil: they are not
-	// Affinity is what stays with its version while there is a canary.
+	// Affinity is what stays with its version while there is a canary, and Mirror
+	// the share of the stable version's safe requests that the canary gets copied.
 	Affinity Affinity
+	Mirror   float64
 }
 
 // Cuts are where the latencies of the two versions are cut into classes.
@@ -85,7 +87,7 @@ func (a *App) traffic() Traffic {
 	}
 	if r := a.Find(a.Routing.Canary); r != nil {
 		t.Cuts = r.cutsAt(r.cuts)
-		t.Affinity = r.Plan.Release.Affinity
+		t.Affinity, t.Mirror = r.Plan.Release.Affinity, r.Plan.Release.Mirror.Float()
 	}
 	return t
 }

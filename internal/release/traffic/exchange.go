@@ -45,6 +45,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	if out.Body != nil {
 		x.body = &heldBody{ReadCloser: out.Body}
 	}
+	x.mirror(out)
 	trace := &httptrace.ClientTrace{GotConn: x.gotConn}
 	ctx := httptrace.WithClientTrace(out.Context(), trace)
 	for {
@@ -193,6 +194,9 @@ func (x *exchange) unanswered(w http.ResponseWriter, r *http.Request, err error)
 func (x *exchange) end() {
 	x.score(OK)
 	x.target.release()
+	if x.claimed.mirror != nil { // the request was never passed on
+		x.door.router.endMirror(x.claimed.mirror)
+	}
 }
 
 // deliver counts the response on the version that gave it.

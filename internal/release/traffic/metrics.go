@@ -126,7 +126,7 @@ func versionMetrics() []versionMetric {
 			func(v sampled) uint64 { return v.requests.Load() }),
 		counter("davit_edge_requests_failed_total", "Requests whose first attempt ended with 5xx or without an answer.",
 			func(v sampled) uint64 { return v.failed.Load() }),
-		counter("davit_edge_connections_refused_total", "Attempts that ended before there was a connection to the release.",
+		counter("davit_edge_unconnected_attempts_total", "Attempts that ended before there was a connection to the release.",
 			func(v sampled) uint64 { return v.refused.Load() }),
 		counter("davit_edge_response_bytes_total", "Bytes of response bodies.",
 			func(v sampled) uint64 { return v.bytes.Load() }),
@@ -139,6 +139,20 @@ func versionMetrics() []versionMetric {
 			"Time from a request's claim to its response headers, of first attempts that did not fail.",
 			func(w *exposition.Writer, v sampled) {
 				buckets, count, sum := v.latency.cumulative()
+				w.Distribution(buckets, count, sum.Seconds(), v.labels...)
+			},
+		},
+		counter("davit_edge_mirrored_requests_total", "Copies of requests that were sent to a release and have ended.",
+			func(v sampled) uint64 { return v.mirrored.requests.Load() }),
+		counter("davit_edge_mirrored_requests_failed_total", "Copies that ended with 5xx or without an answer.",
+			func(v sampled) uint64 { return v.mirrored.failed.Load() }),
+		counter("davit_edge_mirrored_requests_dropped_total", "Copies that were not sent because too many were under way.",
+			func(v sampled) uint64 { return v.mirrored.dropped.Load() }),
+		{
+			"davit_edge_mirrored_response_time_seconds", exposition.Histogram,
+			"Time to the response headers of copies that did not fail.",
+			func(w *exposition.Writer, v sampled) {
+				buckets, count, sum := v.mirrored.latency.cumulative()
 				w.Distribution(buckets, count, sum.Seconds(), v.labels...)
 			},
 		},

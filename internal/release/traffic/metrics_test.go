@@ -47,7 +47,7 @@ func TestMetrics(t *testing.T) {
 		`davit_edge_requests_failed_total` + app + `,release="r1"}`:                         3,
 		`davit_edge_requests_total` + app + `,release="r2"}`:                                1,
 		`davit_edge_requests_failed_total` + app + `,release="r2"}`:                         1,
-		`davit_edge_connections_refused_total` + app + `,release="r2"}`:                     1,
+		`davit_edge_unconnected_attempts_total` + app + `,release="r2"}`:                    1,
 		`davit_edge_responses_total` + app + `,release="r\"3",code="2xx"}`:                  1,
 		`davit_edge_response_bytes_total` + app + `,release="r\"3"}`:                        3,
 		`davit_edge_response_time_seconds_bucket` + app + `,release="r\"3",le="0.000512"}`:  1,

@@ -32,13 +32,12 @@ func rewrite(p *httputil.ProxyRequest) {
 // trusted.
 func stripForged(h http.Header) {
 	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") {
+		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Davit-") {
 			delete(h, name)
 		}
 	}
 	h.Del("Forwarded")
 	h.Del("X-Real-Ip")
-	h.Del(VersionHeader)
 }
 
 // identify keeps the caller's request id and trace, or makes them.

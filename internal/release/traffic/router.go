@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type router struct {
 	draw     func() float64       // uniform in [0, 1), independent each time
 	recorder *Recorder
 	key      key                    // not changed while requests are claimed
+	mirrors  atomic.Int64           // copies under way
 	refused  map[Listener]*refusals // not changed after newRouter
 
 	mu      sync.RWMutex
@@ -67,7 +69,8 @@ type claimed struct {
 	target *target
 	unit   Unit
 	cookie string
-	pinned bool // the client chose the version
+	pinned bool    // the client chose the version
+	mirror *target // gets a copy; nil: nobody does. To be given back with endMirror
 }
 
 // claim draws the version for one request and counts the request as in flight
@@ -94,6 +97,9 @@ func (r *router) claim(l Listener, host string, in *http.Request) (claimed, erro
 			c.unit = r.recorder.Claim(Key{App: to.App, Route: to.Version, Weight: to.weight, Cuts: to.Cuts}, a.canary)
 		}
 		c.cookie = a.cookie
+		if c.target == to.stable && l == Production {
+			c.mirror = r.mirror(to, in)
+		}
 	}
 	c.target.version.inFlight.Add(1)
 	return c, nil

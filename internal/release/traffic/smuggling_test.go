@@ -193,7 +193,7 @@ func TestClearFramingIsForwardedAnew(t *testing.T) {
 	if len(whole) != 2 || whole[0] != "POST a/x abc" || whole[1] != "GET A/y " {
 		t.Errorf("the version got %q", whole)
 	}
-	for _, odd := range []string{"hOsT", "CHUNKED", "003", ";a", "X-Hop", "http://"} {
+	for _, odd := range []string{"hOsT", "CHUNKED", "\n003", ";a", "X-Hop", "http://"} {
 		if strings.Contains(raw, odd) {
 			t.Errorf("%q was forwarded: %q", odd, raw)
 		}

@@ -54,6 +54,29 @@ type VersionStatus struct {
 	P50      quantity.Duration `json:"p50"`
 	P95      quantity.Duration `json:"p95"`
 	P99      quantity.Duration `json:"p99"`
+	// Mirror is about the copies that the version got, nil when there were none.
+	Mirror *MirrorStatus `json:"mirror,omitempty"`
+}
+
+// MirrorStatus is what came of copies of requests since the edge started. None of
+// them is in the other totals, or counted for a verdict.
+type MirrorStatus struct {
+	Requests uint64            `json:"requests"` // that were sent, and have ended
+	Failed   uint64            `json:"failed"`   // with 5xx or without an answer
+	Dropped  uint64            `json:"dropped"`  // not sent, because too many were under way
+	P50      quantity.Duration `json:"p50"`
+	P95      quantity.Duration `json:"p95"`
+	P99      quantity.Duration `json:"p99"`
+}
+
+func (m *mirrored) status() *MirrorStatus {
+	s := &MirrorStatus{Requests: m.requests.Load(), Failed: m.failed.Load(), Dropped: m.dropped.Load()}
+	if s.Requests == 0 && s.Dropped == 0 {
+		return nil
+	}
+	q := m.latency.quantiles(0.5, 0.95, 0.99)
+	s.P50, s.P95, s.P99 = quantity.Duration(q[0]), quantity.Duration(q[1]), quantity.Duration(q[2])
+	return s
 }
 
 // Past is what a version did: its first attempts that failed, and the latencies
@@ -111,6 +134,7 @@ func (v *version) status(to *route) VersionStatus {
 		InFlight: v.inFlight.Load(), Requests: v.requests.Load(), Failed: v.failed.Load(),
 		Bytes: v.bytes.Load(), Codes: make(map[string]uint64),
 		P50: quantity.Duration(q[0]), P95: quantity.Duration(q[1]), P99: quantity.Duration(q[2]),
+		Mirror: v.mirrored.status(),
 	}
 	switch {
 	case !to.names(v):

@@ -44,6 +44,9 @@ type Route struct {
 	// Affinity keeps a session with its version while there is a canary; nil: each
 	// request is drawn by itself.
 	Affinity *Affinity `json:"affinity,omitempty"`
+	// Mirror is the share of the stable version's safe requests that the canary
+	// gets copies of, in [0, 1]. Nobody gets its answers to them.
+	Mirror float64 `json:"mirror,omitempty"`
 	// Cuts say which latencies are told apart; without them none are.
 	Cuts *Cuts `json:"cuts,omitempty"`
 	// Lease is how long the weight holds after a table was last put; then the

@@ -62,6 +62,7 @@ func TestTableIsRefused(t *testing.T) {
 		"weight alone":    {func(t *traffic.Table) { t.Routes[1].Weight = 0.5 }, "without a canary"},
 		"affinity":        {func(t *traffic.Table) { t.Routes[0].Affinity = &traffic.Affinity{By: "ip"} }, `affinity by "ip"`},
 		"no header":       {func(t *traffic.Table) { t.Routes[0].Affinity = &traffic.Affinity{By: traffic.ByHeader, Header: "a b"} }, `"a b"`},
+		"mirror":          {func(t *traffic.Table) { t.Routes[0].Mirror = 1.5 }, "not in [0, 1]"},
 		"lease":           {func(t *traffic.Table) { t.Routes[0].Lease = -1 }, "negative"},
 		"label":           {func(t *traffic.Table) { t.Routes[0].Stable.Label = "a b" }, "printable"},
 		"same label":      {func(t *traffic.Table) { t.Routes[0].Canary.Label = "r1" }, "both labeled"},

@@ -61,10 +61,6 @@ func (r Route) validate() error {
 		return fmt.Errorf("it has %d hosts, allowed are 1 to %d", len(r.Hosts), maxHosts)
 	case r.Stable == nil:
 		return errors.New("it has no stable target")
-	case r.Canary == nil && r.Weight != 0:
-		return fmt.Errorf("weight %v without a canary", r.Weight)
-	case !(r.Weight >= 0 && r.Weight <= 1):
-		return fmt.Errorf("weight %v is not in [0, 1]", r.Weight)
 	case r.Lease < 0 || r.Drain < 0:
 		return errors.New("lease and drain must not be negative")
 	}
@@ -73,7 +69,19 @@ func (r Route) validate() error {
 			return fmt.Errorf("host %q is not a host name or IP address without a port", h)
 		}
 	}
-	return errors.Join(r.Affinity.validate(), r.Cuts.validate(), r.validateTargets())
+	return errors.Join(r.validateShares(), r.Affinity.validate(), r.Cuts.validate(), r.validateTargets())
+}
+
+func (r Route) validateShares() error {
+	switch {
+	case r.Canary == nil && r.Weight != 0:
+		return fmt.Errorf("weight %v without a canary", r.Weight)
+	case !(r.Weight >= 0 && r.Weight <= 1):
+		return fmt.Errorf("weight %v is not in [0, 1]", r.Weight)
+	case !(r.Mirror >= 0 && r.Mirror <= 1):
+		return fmt.Errorf("mirrored share %v is not in [0, 1]", r.Mirror)
+	}
+	return nil
 }
 
 func (r Route) validateTargets() error {

@@ -20,6 +20,7 @@ type version struct {
 	refused  atomic.Uint64 // attempts without a connection
 	bytes    atomic.Uint64 // response bodies
 	codes    [10]atomic.Uint64
+	mirrored mirrored
 	latency  histogram // of first attempts that did not fail, from the claim to the outcome
 }
 
