@@ -24,6 +24,8 @@ type server struct {
 	changed chan struct{}
 	actor   string
 	asked   []string
+
+	archiving bool // a backup is under way
 }
 
 func (s *server) Status(context.Context) (api.Status, error) {

@@ -64,6 +64,7 @@ func NewHandler(watcher Watcher, steerer Steerer, scrubber Scrubber, journal Jou
 	h.mux.HandleFunc("GET /v1/journal", h.journal)
 	h.mux.HandleFunc("GET /v1/checkpoint", h.checkpoint)
 	h.mux.HandleFunc("POST /v1/registry/scrub", h.scrub)
+	h.mux.HandleFunc("POST /v1/backup", h.backup)
 	h.mux.HandleFunc("POST /v1/shutdown", h.shutdown)
 	if by, ok := watcher.(Previewer); ok {
 		h.mux.HandleFunc("POST /v1/apps/{app}/preview", h.preview(by))

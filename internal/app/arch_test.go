@@ -106,6 +106,7 @@ var allowed = map[string][]string{
 	},
 	"internal/verify": {"internal/driver", "internal/registry", "internal/x/quantity"},
 	"internal/audit":  {"internal/x/atomicfile"},
+	"internal/backup": {},
 	"internal/release/traffic": {
 		"internal/release/traffic/framing", "internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity",
 	},
@@ -123,7 +124,7 @@ var allowed = map[string][]string{
 	"internal/api": {"internal/driver", "internal/release", "internal/x/quantity"},
 	"internal/web": {"internal/api", "internal/release"},
 	"internal/app": {
-		"examples", "internal/api", "internal/audit", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
+		"examples", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
 		"internal/check/hadolintfile", "internal/config",
 		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
 		"internal/release/analysis", "internal/release/traffic", "internal/source", "internal/verify",

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -61,6 +62,8 @@ type Platform struct {
 	socket   net.Listener
 	password string
 	end      context.CancelCauseFunc
+
+	archiving sync.Mutex // held while a backup is made
 }
 
 // Serve runs the platform until ctx ends or somebody shuts it down. When ctx

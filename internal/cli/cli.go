@@ -62,6 +62,8 @@ type options struct {
 	build                                    buildOptions
 	key                                      string
 	files                                    []string
+	output                                   string
+	withoutKeys, verify                      bool
 	update, recursive                        bool
 }
 
@@ -82,7 +84,7 @@ func commands() []command {
 		serveCommand(), downCommand(),
 		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(), previewCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
-		auditCommand(), registryCommand(), demoCommand(), versionCommand(),
+		auditCommand(), registryCommand(), backupCommand(), restoreCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),
 	}
 }
