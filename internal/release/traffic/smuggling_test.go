@@ -229,12 +229,17 @@ func dialFrames(tb testing.TB, url string) *frames {
 	return f
 }
 
+// field adds one to the block that is sent next.
+func (f *frames) field(name, value string) {
+	_ = f.hpack.WriteField(hpack.HeaderField{Name: name, Value: value}) // into memory
+}
+
 // request sends fields, name and value in turn, and a body unless it is "".
 func (f *frames) request(tb testing.TB, stream uint32, body string, fields ...string) {
 	tb.Helper()
 	f.encoded.Reset()
 	for i := 0; i < len(fields); i += 2 {
-		_ = f.hpack.WriteField(hpack.HeaderField{Name: fields[i], Value: fields[i+1]})
+		f.field(fields[i], fields[i+1])
 	}
 	err := f.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: stream, BlockFragment: f.encoded.Bytes(), EndHeaders: true, EndStream: body == "",
