@@ -23,20 +23,22 @@ const (
 // exchange is one request on its way through the edge: its claim, its attempts
 // and its outcome. It is the http.RoundTripper of its own ReverseProxy.
 type exchange struct {
-	door    *door
-	host    string
-	in      *http.Request
-	began   time.Duration
-	claimed claimed
-	first   *version // that the request was drawn for, which is the one to score
-	target  *target  // that it is claimed on now
-	turn    int      // index of the address in use
-	left    int      // addresses of the target that were not tried
-	tried   int
-	scored  bool
-	body    *heldBody
-	conn    *countedConn // of the attempt under way
-	preface int64        // what had been sent on conn before this attempt
+	door     *door
+	host     string
+	in       *http.Request
+	began    time.Duration
+	claimed  claimed
+	first    *version // that the request was drawn for, which is the one to score
+	target   *target  // that it is claimed on now
+	turn     int      // index of the address in use
+	left     int      // addresses of the target that were not tried
+	tried    int
+	scored   atomic.Bool
+	answered time.Duration // when a gRPC call whose status is to come had headers
+	body     *heldBody
+	http2    bool         // of the attempt under way
+	conn     *countedConn // of the attempt under way
+	preface  int64        // what had been sent on conn before this attempt
 }
 
 // RoundTrip implements http.RoundTripper. A request is tried again only while no
@@ -54,7 +56,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if x.body != nil {
 			attempt.Body = x.body
 		}
-		res, err := x.target.version.transport.RoundTrip(attempt)
+		res, err := x.transport().RoundTrip(attempt)
 		if err == nil && res.StatusCode < 100 {
 			res.Body.Close()
 			err = fmt.Errorf("response has status %d", res.StatusCode)
@@ -62,7 +64,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 		if errors.Is(err, errDial) {
 			x.target.version.refused.Add(1)
 		}
-		x.score(x.outcome(res, err))
+		x.settle(res, err)
 		if err == nil {
 			return x.deliver(res), nil
 		}
@@ -80,8 +82,11 @@ func addressed(u *url.URL, address string) *url.URL {
 
 // gotConn notices what http.Transport does by itself: it sends a request again
 // when a kept connection breaks. If the first sending left the edge, the first
-// attempt has failed.
+// attempt has failed. HTTP/2 says what was processed, and sends only the rest again.
 func (x *exchange) gotConn(info httptrace.GotConnInfo) {
+	if x.http2 {
+		return
+	}
 	if x.conn != nil && x.conn.sent.Load() > x.preface {
 		x.score(Failed)
 	}
@@ -113,14 +118,13 @@ func (x *exchange) abandoned() bool {
 // score gives the request its outcome; only the first attempt's counts, and that
 // of a pinned request does not: who chose its version may have chosen the outcome.
 func (x *exchange) score(o Outcome) {
-	if x.scored {
-		return
-	}
-	x.scored = true
-	if x.claimed.pinned {
+	if x.scored.Swap(true) || x.claimed.pinned {
 		return
 	}
 	took := x.door.router.clock() - x.began
+	if x.answered > 0 {
+		took = x.answered - x.began
+	}
 	x.claimed.unit.Score(o, took)
 	x.first.requests.Add(1)
 	if o == Failed {

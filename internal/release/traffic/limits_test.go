@@ -2,11 +2,13 @@ package traffic_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -97,8 +99,7 @@ func TestReliability17Slowloris(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	ne, ok := err.(net.Error)
-	return ok && ne.Timeout()
+	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // TestReliability17ConnectionsByClient: one address gets its share, and what it

@@ -215,7 +215,7 @@ func (a *app) replace(next *route) {
 			v.retired = false
 		case !v.retired:
 			v.retired = true
-			v.transport.CloseIdleConnections()
+			v.closeIdle()
 		case changed && v.inFlight.Load() == 0:
 			delete(a.versions, label)
 		}
@@ -228,7 +228,7 @@ func (r *router) disconnect() {
 	defer r.mu.RUnlock()
 	for _, a := range r.apps {
 		for _, v := range a.versions {
-			v.transport.CloseIdleConnections()
+			v.closeIdle()
 		}
 	}
 }

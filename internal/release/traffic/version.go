@@ -10,7 +10,8 @@ import (
 // identity, and stays while requests are on it.
 type version struct {
 	label     string
-	transport *http.Transport
+	transport *http.Transport // of HTTP/1
+	dialect   *dialect
 	retired   bool // no route names it; guarded by the router's lock
 
 	turn     atomic.Uint64 // whose turn it is among the addresses
@@ -25,7 +26,13 @@ type version struct {
 }
 
 func newVersion(label string) *version {
-	return &version{label: label, transport: newTransport()}
+	return &version{label: label, transport: newTransport(), dialect: newDialect()}
+}
+
+// closeIdle closes the connections that no request is on.
+func (v *version) closeIdle() {
+	v.transport.CloseIdleConnections()
+	v.dialect.transport.CloseIdleConnections()
 }
 
 // target is a version as one route names it.
