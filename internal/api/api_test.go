@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -85,6 +86,13 @@ func (s *server) Leaves(_ context.Context, from int64, fn func([]byte) error) er
 
 func (s *server) Checkpoint(_ context.Context, old int64) (api.Checkpoint, error) {
 	return api.Checkpoint{Note: "note", Key: "key", Proof: make([]string, old)}, nil
+}
+
+func (s *server) Proof(_ context.Context, index int64) (json.RawMessage, error) {
+	if index > 1 {
+		return nil, errors.New("there are two entries")
+	}
+	return json.RawMessage(`{"index":1}`), nil
 }
 
 // move changes the release and wakes the watchers.
@@ -256,5 +264,15 @@ func TestBadRequests(t *testing.T) {
 			t.Errorf("%.40s: %s", body, resp.Status)
 		}
 		resp.Body.Close()
+	}
+}
+
+func TestProofOfAnEntry(t *testing.T) {
+	_, client, _ := serve(t)
+	if proof, err := client.Proof(t.Context(), 1); err != nil || string(proof) != `{"index":1}` {
+		t.Errorf("got %s, %v", proof, err)
+	}
+	if _, err := client.Proof(t.Context(), 2); err == nil || err.Error() != "there are two entries" {
+		t.Errorf("error %v", err)
 	}
 }

@@ -36,6 +36,8 @@ type Journal interface {
 	// Checkpoint returns the signed head, with the proof that it continues the
 	// tree of the old size when that is above zero.
 	Checkpoint(ctx context.Context, old int64) (Checkpoint, error)
+	// Proof returns the proof that an entry is under the signed head, as JSON.
+	Proof(ctx context.Context, index int64) (json.RawMessage, error)
 }
 
 // Handler answers under /v1/. It belongs on a unix socket whose server uses
@@ -62,6 +64,7 @@ func NewHandler(watcher Watcher, steerer Steerer, scrubber Scrubber, journal Jou
 	h.mux.HandleFunc("POST /v1/apps/{target}/{verb}", h.steer)
 	h.mux.HandleFunc("GET /v1/apps/{app}/logs", h.logs)
 	h.mux.HandleFunc("GET /v1/journal", h.journal)
+	h.mux.HandleFunc("GET /v1/journal/{index}/proof", h.proof)
 	h.mux.HandleFunc("GET /v1/checkpoint", h.checkpoint)
 	h.mux.HandleFunc("POST /v1/registry/scrub", h.scrub)
 	h.mux.HandleFunc("POST /v1/backup", h.backup)

@@ -25,14 +25,16 @@ import (
 
 // ServeConfig is what `davit serve` can be told.
 type ServeConfig struct {
-	Data              string    // data folder
-	Listen            string    // page and registry
-	Edge              string    // production traffic
-	Staging           string    // staging traffic
-	AcceptUnsandboxed bool      // run instances although nothing confines them
-	Tether            bool      // end everything when standard input ends
-	Stdin             io.Reader // read for Tether
-	Log               *slog.Logger
+	Data              string // data folder
+	Listen            string // page and registry
+	Edge              string // production traffic
+	Staging           string // staging traffic
+	AcceptUnsandboxed bool   // run instances although nothing confines them
+	// Retain is how long the evidence of releases that ended is kept; 0 is for ever.
+	Retain time.Duration
+	Tether bool      // end everything when standard input ends
+	Stdin  io.Reader // read for Tether
+	Log    *slog.Logger
 }
 
 // DefaultServeConfig returns the addresses of PRODUCT, all on loopback.
@@ -203,6 +205,7 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 		return serveHTTP(ctx, p.page, &http.Server{Handler: p.front(desk), ReadHeaderTimeout: 10 * time.Second})
 	})
 	group.Go(func() error { p.keepAlive(ctx); return nil })
+	group.Go(func() error { p.retain(ctx); return nil })
 	if p.cfg.Tether {
 		go p.watchTether()
 	}

@@ -40,6 +40,9 @@ func serviceUnit(program, data string, cfg ServeConfig) string {
 	if cfg.AcceptUnsandboxed {
 		command = append(command, "--accept-unsandboxed")
 	}
+	if cfg.Retain > 0 {
+		command = append(command, "--retain", cfg.Retain.String())
+	}
 	for i, word := range command {
 		command[i] = unitWord(word)
 	}

@@ -14,11 +14,13 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-// schemaVersion is PRAGMA user_version of the database, applicationID marks it
-// as davit's ("davt").
+// schemaVersion is PRAGMA user_version of a new database, compactedVersion of one
+// with entries that were compacted, which needs a davit that knows of it.
+// applicationID marks the database as davit's ("davt").
 const (
-	schemaVersion = 1
-	applicationID = 0x64617674
+	schemaVersion    = 1
+	compactedVersion = 2
+	applicationID    = 0x64617674
 )
 
 // schema: entry holds the leaves as they were hashed, hash the hashes of the
@@ -28,6 +30,10 @@ CREATE TABLE entry (idx INTEGER PRIMARY KEY, leaf TEXT NOT NULL) STRICT;
 CREATE TABLE hash (idx INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
 CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 0), note TEXT NOT NULL) STRICT;
 `
+
+// compactedSchema comes with the first compaction: it finds the entries that say
+// what was compacted, whose leaves are empty.
+const compactedSchema = `CREATE TABLE IF NOT EXISTS compaction (idx INTEGER PRIMARY KEY) STRICT;`
 
 // readRows is how many entries are read at once. Between two reads appends go on.
 const readRows = 32
@@ -91,9 +97,9 @@ func (d *database) prepare(ctx context.Context) error {
 		return d.create(ctx)
 	case id != applicationID:
 		return errors.New("it is not a journal of davit")
-	case version > schemaVersion:
+	case version > compactedVersion:
 		return fmt.Errorf("it has version %d, this davit knows versions up to %d: use the newer davit that wrote it",
-			version, schemaVersion)
+			version, compactedVersion)
 	case version < schemaVersion:
 		return fmt.Errorf("it has version %d, which no davit has written", version)
 	}
@@ -225,4 +231,62 @@ func (d *database) write(ctx context.Context, leaves []record, hashes []tlog.Has
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// forget empties leaves, all or none, for the reason that an entry gives. It
+// returns how many.
+func (d *database) forget(ctx context.Context, reason int64, spans []span) (int64, error) {
+	tx, err := d.db.BeginTx(ctx, nil)
+	if err != nil {
+		return 0, fmt.Errorf("compact: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	version := fmt.Sprintf("PRAGMA user_version = %d;", compactedVersion)
+	if _, err := tx.ExecContext(ctx, compactedSchema+version); err != nil {
+		return 0, fmt.Errorf("compact: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO compaction (idx) VALUES (?)", reason); err != nil {
+		return 0, fmt.Errorf("compact: %w", err)
+	}
+	var forgotten int64
+	for _, s := range spans {
+		result, err := tx.ExecContext(ctx, "UPDATE entry SET leaf = '' WHERE idx BETWEEN ? AND ?", s[0], s[1])
+		if err != nil {
+			return 0, fmt.Errorf("compact: %w", err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return 0, fmt.Errorf("compact: %w", err)
+		}
+		forgotten += n
+	}
+	if err := tx.Commit(); err != nil {
+		return 0, fmt.Errorf("compact: %w", err)
+	}
+	return forgotten, nil
+}
+
+// compactions returns the indexes of the entries that say what was compacted.
+func (d *database) compactions(ctx context.Context) ([]int64, error) {
+	var version int
+	if err := d.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil || version < compactedVersion {
+		return nil, err
+	}
+	rows, err := d.db.QueryContext(ctx, "SELECT idx FROM compaction ORDER BY idx")
+	if err != nil {
+		return nil, fmt.Errorf("read compactions: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	var indexes []int64
+	for rows.Next() {
+		var index int64
+		if err := rows.Scan(&index); err != nil {
+			return nil, fmt.Errorf("read compactions: %w", err)
+		}
+		indexes = append(indexes, index)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read compactions: %w", err)
+	}
+	return indexes, nil
 }

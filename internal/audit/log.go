@@ -42,7 +42,8 @@ type Log struct {
 	queue []*pending
 	tree  tree
 	head  Checkpoint
-	torn  error // a write of unknown outcome; nothing is appended after it
+	gaps  []span // what was compacted
+	torn  error  // a write of unknown outcome; nothing is appended after it
 }
 
 // pending is an entry on its way into the journal. Its fields belong to whoever
@@ -113,7 +114,7 @@ func (l *Log) restore(ctx context.Context) error {
 	if l.tree.root() != l.head.Root {
 		return fmt.Errorf("%w: its hashes are not those that the checkpoint of %d entries signs", ErrDamaged, entries)
 	}
-	return nil
+	return l.loadGaps(ctx)
 }
 
 // Close waits for the appends under way and closes the file.

@@ -83,7 +83,7 @@ func TestReliability26OpenRefuses(t *testing.T) {
 		change func(t *testing.T, dir string)
 		want   string
 	}{
-		"newer version": {sql("PRAGMA user_version = 9"), "version 9, this davit knows versions up to 1"},
+		"newer version": {sql("PRAGMA user_version = 9"), "version 9, this davit knows versions up to 2"},
 		"another file":  {sql("PRAGMA application_id = 1"), "not a journal"},
 		"lost key":      {loseKey, "journal.key is missing"},
 		"other key":     {swapKey, "do not belong together"},

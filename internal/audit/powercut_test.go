@@ -169,19 +169,25 @@ func (l *life) cutAt(t *testing.T, s *surface, rng *rand.Rand) error {
 	t.Helper()
 	dir := t.TempDir()
 	defer func() { _ = os.RemoveAll(dir) }() // there are many of them
-	for _, key := range []string{"journal.key", "journal.pub"} {
-		data, err := os.ReadFile(filepath.Join(l.dir, key))
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, key), data, 0o600); err != nil {
-			return err
-		}
-	}
+	l.keys(t, dir)
 	if err := s.cut(dir, rng); err != nil {
 		return err
 	}
 	return l.after(t, dir, s.acked)
+}
+
+// keys copies the journal's keys into a folder.
+func (l *life) keys(t *testing.T, dir string) {
+	t.Helper()
+	for _, key := range []string{"journal.key", "journal.pub"} {
+		data, err := os.ReadFile(filepath.Join(l.dir, key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, key), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestPowerCut loses, reorders and tears what was not synced, at every sync of

@@ -9,9 +9,10 @@ import (
 )
 
 // Leaves calls fn with the hashed bytes of every entry from an index on, in
-// order, up to those that are there when it comes to the end. An entry that does
-// not have the hash it had when it was appended ends it with ErrDamaged. Appends
-// go on meanwhile, also by fn.
+// order, up to those that are there when it comes to the end. Of an entry that
+// was compacted fn gets what DecodeCompacted reads. An entry that does not have
+// the hash it had when it was appended ends it with ErrDamaged. Appends go on
+// meanwhile, also by fn.
 func (l *Log) Leaves(ctx context.Context, from int64, fn func(leaf []byte) error) error {
 	for from = max(from, 0); ; {
 		records, err := l.db.records(ctx, from)
@@ -24,7 +25,11 @@ func (l *Log) Leaves(ctx context.Context, from int64, fn func(leaf []byte) error
 			return err
 		}
 		for _, r := range records {
-			if r.index != from || tlog.RecordHash(r.leaf) != hashes[tlog.StoredHashIndex(0, from)] {
+			hash := hashes[tlog.StoredHashIndex(0, from)]
+			switch {
+			case r.index == from && len(r.leaf) == 0 && l.isGap(from):
+				r.leaf = encodeStub(from, hash)
+			case r.index != from || tlog.RecordHash(r.leaf) != hash:
 				return fmt.Errorf("read entry %d: %w", from, ErrDamaged)
 			}
 			if err := fn(r.leaf); err != nil {
@@ -35,9 +40,12 @@ func (l *Log) Leaves(ctx context.Context, from int64, fn func(leaf []byte) error
 	}
 }
 
-// Entries is Leaves, decoded.
+// Entries is Leaves, decoded, without the entries that were compacted.
 func (l *Log) Entries(ctx context.Context, from int64, fn func(Entry) error) error {
 	return l.Leaves(ctx, from, func(leaf []byte) error {
+		if _, gap := decodeStub(leaf); gap {
+			return nil
+		}
 		e, err := DecodeLeaf(leaf)
 		if err != nil {
 			return err
@@ -76,7 +84,7 @@ func (l *Log) Head(ctx context.Context, old int64) (Head, error) {
 // Inclusion shows that an entry is in the journal that a checkpoint signs.
 type Inclusion struct {
 	Index int64       `json:"index"`
-	Leaf  string      `json:"leaf"`
+	Leaf  string      `json:"leaf"` // of a compacted entry what DecodeCompacted reads; whoever kept the leaf may put it here
 	Note  string      `json:"note"`
 	Proof []tlog.Hash `json:"proof"` // RFC 6962, section 2.1.1
 }
@@ -98,10 +106,19 @@ func (l *Log) Inclusion(ctx context.Context, index int64) (Inclusion, error) {
 	if err != nil {
 		return Inclusion{}, fmt.Errorf("prove entry %d: %w", index, err)
 	}
-	return Inclusion{Index: index, Leaf: string(records[0].leaf), Note: c.Note, Proof: proof}, nil
+	leaf := records[0].leaf
+	if len(leaf) == 0 && l.isGap(index) {
+		hashes, err := l.db.reader(ctx).ReadHashes([]int64{tlog.StoredHashIndex(0, index)})
+		if err != nil {
+			return Inclusion{}, fmt.Errorf("prove entry %d: %w", index, err)
+		}
+		leaf = encodeStub(index, hashes[0])
+	}
+	return Inclusion{Index: index, Leaf: string(leaf), Note: c.Note, Proof: proof}, nil
 }
 
-// Check returns the entry when the proof holds for it under the key.
+// Check returns the entry when the proof holds for it under the key. Of an entry
+// that was compacted there is only its index.
 func (i Inclusion) Check(key string) (Entry, error) {
 	c, err := ParseCheckpoint(i.Note, key)
 	if err != nil {
@@ -110,11 +127,17 @@ func (i Inclusion) Check(key string) (Entry, error) {
 	if i.Index < 0 || i.Index >= c.Size {
 		return Entry{}, fmt.Errorf("check entry %d: the checkpoint has %d entries", i.Index, c.Size)
 	}
-	err = tlog.CheckRecord(i.Proof, c.Size, c.Root, i.Index, tlog.RecordHash([]byte(i.Leaf)))
-	if err != nil {
+	e, hash := Entry{}, tlog.RecordHash([]byte(i.Leaf))
+	gap, compacted := decodeStub([]byte(i.Leaf))
+	if compacted {
+		e.Index, hash = gap.Index, gap.Hash
+	}
+	if err := tlog.CheckRecord(i.Proof, c.Size, c.Root, i.Index, hash); err != nil {
 		return Entry{}, fmt.Errorf("check entry %d: %w", i.Index, err)
 	}
-	e, err := DecodeLeaf([]byte(i.Leaf))
+	if !compacted {
+		e, err = DecodeLeaf([]byte(i.Leaf))
+	}
 	if err == nil && e.Index != i.Index {
 		err = errors.New("it says it is another one")
 	}

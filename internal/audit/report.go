@@ -12,6 +12,7 @@ type Report struct {
 	OK           bool        `json:"ok"`
 	Size         int64       `json:"size"`                   // entries that were found, up to the first bad one
 	Root         tlog.Hash   `json:"root"`                   // tree hash of these, base64
+	Compacted    int64       `json:"compacted,omitempty"`    // entries of which only the hash is there, as others say
 	BadIndex     int64       `json:"bad_index"`              // first entry that is not as it was; -1 when none can be named
 	Contradicted *Checkpoint `json:"contradicted,omitempty"` // the checkpoint that cannot be true of these entries
 	Reason       string      `json:"reason,omitempty"`       // what is wrong, for people
@@ -26,6 +27,8 @@ type examination struct {
 	contradicted *Checkpoint  // the first of them that is not true
 	signed       Checkpoint   // the journal's own
 	signedRoot   tlog.Hash    // of the tree when it had the signed size
+	gaps         []int64      // entries without a leaf
+	named        []span       // entries that others say were compacted
 }
 
 func newExamination(signed Checkpoint, known []Checkpoint) *examination {
@@ -38,6 +41,9 @@ func newExamination(signed Checkpoint, known []Checkpoint) *examination {
 // push takes the next leaf and returns the hashes that are stored for it. It
 // names what is wrong with the leaf by itself.
 func (x *examination) push(data []byte) ([]tlog.Hash, error) {
+	if gap, ok := decodeStub(data); ok {
+		return x.skip(gap)
+	}
 	e, err := DecodeLeaf(data)
 	index := x.tree.size
 	stored := x.tree.push(tlog.RecordHash(data))
@@ -48,7 +54,33 @@ func (x *examination) push(data []byte) ([]tlog.Hash, error) {
 	if e.Index != index {
 		return stored, fmt.Errorf("the entry in place %d says it is entry %d", index, e.Index)
 	}
+	spans, err := named(e)
+	x.named = append(x.named, spans...)
+	return stored, err
+}
+
+// skip takes the hash of an entry that was compacted for its leaf.
+func (x *examination) skip(gap stub) ([]tlog.Hash, error) {
+	index := x.tree.size
+	x.gaps = append(x.gaps, index)
+	stored := x.tree.push(gap.Hash)
+	x.compare()
+	if gap.Index != index {
+		return stored, fmt.Errorf("the entry in place %d says it is entry %d", index, gap.Index)
+	}
 	return stored, nil
+}
+
+// unexplained returns the first entry without a leaf of which no entry says that
+// it was compacted.
+func (x *examination) unexplained() (index int64, found bool) {
+	spans := merged(x.named)
+	for _, index := range x.gaps {
+		if !within(spans, index) {
+			return index, true
+		}
+	}
+	return 0, false
 }
 
 // compare looks at what is known of the tree at its present size.
@@ -74,7 +106,8 @@ func (x *examination) bad(index int64, reason string) Report {
 // finish reports what the whole tree says. Entries that are all well by
 // themselves may still not be those that were signed, or that were there before.
 func (x *examination) finish() Report {
-	r := Report{Size: x.tree.size, Root: x.tree.root(), BadIndex: -1}
+	r := Report{Size: x.tree.size, Root: x.tree.root(), BadIndex: -1, Compacted: int64(len(x.gaps))}
+	gap, unexplained := x.unexplained()
 	switch {
 	case x.signed.Size > r.Size:
 		r.Contradicted = &x.signed
@@ -85,6 +118,9 @@ func (x *examination) finish() Report {
 	case x.signed.Size < r.Size:
 		r.BadIndex = x.signed.Size
 		r.Reason = fmt.Sprintf("entries from %d on are not signed", x.signed.Size)
+	case unexplained:
+		r.BadIndex = gap
+		r.Reason = fmt.Sprintf("entry %d is gone, and no entry says that it was compacted", gap)
 	default:
 		r.OK = true
 	}

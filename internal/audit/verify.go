@@ -168,6 +168,9 @@ func verifyRecords(ctx context.Context, db *database, x *examination) (Report, e
 			if r.index != index {
 				return x.bad(min(index, r.index), fmt.Sprintf("entry %d is missing, the next one is %d", index, r.index)), nil
 			}
+			if len(r.leaf) == 0 {
+				r.leaf = encodeStub(index, stored[tlog.StoredHashIndex(0, index)])
+			}
 			hashes, err := x.push(r.leaf)
 			if err != nil {
 				return x.bad(index, err.Error()), nil

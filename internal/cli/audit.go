@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/davit-dev/davit/internal/app"
@@ -10,11 +12,12 @@ import (
 
 func auditCommand() command {
 	return command{
-		name: "audit", args: "list|verify [FILE|DIR]", short: "List the journal, or prove that it is whole", min: 1, max: 2,
+		name: "audit", args: "list|verify [FILE|DIR]|prove INDEX", short: "List the journal, prove that it is whole, or that an entry is in it", min: 1, max: 2,
 		flags: dataAndJSON,
 		run:   runAudit,
 		foot: "list reads from the running server. verify reads the journal of the running server, or offline the\n" +
-			"one in a data folder or file, and holds it against every checkpoint that 'davit ship' has kept.",
+			"one in a data folder or file, and holds it against every checkpoint that 'davit ship' has kept. prove\n" +
+			"prints a proof for one entry, as JSON; verify checks it offline, under the key that is known here.",
 	}
 }
 
@@ -24,8 +27,48 @@ func runAudit(ctx context.Context, c *call) error {
 		return c.auditList(ctx)
 	case "verify":
 		return c.auditVerify(ctx)
+	case "prove":
+		return c.auditProve(ctx)
 	}
-	return usageErrorf("davit audit takes list or verify, not %q", c.args[0])
+	return usageErrorf("davit audit takes list, verify or prove, not %q", c.args[0])
+}
+
+func (c *call) auditProve(ctx context.Context) error {
+	if len(c.args) < 2 {
+		return usageErrorf("davit audit prove takes the index of an entry").hint("'davit audit list' shows them")
+	}
+	index, err := strconv.ParseInt(c.args[1], 10, 64)
+	if err != nil {
+		return usageErrorf("%q is not the index of an entry", c.args[1]).hint("'davit audit list' shows them")
+	}
+	data, err := c.dataFolder()
+	if err != nil {
+		return err
+	}
+	proof, err := app.ProveEntry(ctx, data, index)
+	if err != nil {
+		return err
+	}
+	return printJSON(c.Out, proof)
+}
+
+func (c *call) verifyProof(data, file string) error {
+	report, err := app.VerifyProof(data, file)
+	if err != nil {
+		return err
+	}
+	if !report.Pinned {
+		fmt.Fprintln(c.Err, "davit: no key of this journal is known here: the proof was checked under its own")
+	}
+	if c.json {
+		return printJSON(c.Out, report)
+	}
+	what := "was compacted"
+	if e := report.Entry; !report.Compacted {
+		what = strings.TrimSpace(fmt.Sprintf("%s %s by %s, %s", e.Kind, e.Release, e.Actor, e.Time.UTC().Format("2006-01-02T15:04:05.000Z")))
+	}
+	fmt.Fprintf(c.Out, "entry %d is in the journal: %s; it is under the checkpoint of %s\n", report.Entry.Index, what, report.Checkpoint)
+	return nil
 }
 
 func (c *call) auditList(ctx context.Context) error {
@@ -58,6 +101,9 @@ func (c *call) auditVerify(ctx context.Context) error {
 	if len(c.args) > 1 {
 		target = c.args[1]
 	}
+	if app.IsProof(target) {
+		return c.verifyProof(data, target)
+	}
 	report, err := app.VerifyJournal(ctx, data, target)
 	if err != nil {
 		return err
@@ -67,6 +113,9 @@ func (c *call) auditVerify(ctx context.Context) error {
 	} else if report.OK {
 		fmt.Fprintf(c.Out, "the journal is whole: %d entries, root %s, %d kept checkpoints agree\n",
 			report.Size, report.Root, report.Known)
+		if report.Compacted > 0 {
+			fmt.Fprintf(c.Out, "%d of them are compacted: their hashes are proved, their content is gone\n", report.Compacted)
+		}
 	} else {
 		fmt.Fprintf(c.Out, "the journal is NOT whole: %s\n", report.Reason)
 	}

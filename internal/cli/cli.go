@@ -64,6 +64,7 @@ type options struct {
 	files                                    []string
 	output                                   string
 	withoutKeys, verify                      bool
+	retain                                   age
 	update, recursive                        bool
 }
 

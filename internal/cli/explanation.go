@@ -50,6 +50,11 @@ func printExplanation(w io.Writer, x release.Explanation) {
 	if x.Reason != "" {
 		line("reason", "%s", x.Reason)
 	}
+	if x.Compacted {
+		line("verdict", "%s", strings.ReplaceAll(string(x.Verdict.Kind), "_", " "))
+		line("evidence", "compacted: the journal keeps its hashes and what it came to, and nothing to replay")
+		return
+	}
 	v := x.Verdict
 	switch {
 	case v == nil && x.Phase == release.PhaseEnded:

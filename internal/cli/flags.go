@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -24,6 +27,39 @@ func dataAndJSON(f *pflag.FlagSet, o *options) {
 	dataFlag(f, o)
 	jsonFlag(f, o)
 }
+
+// age is a duration that may be in days: 90d, 36h.
+type age time.Duration
+
+// String implements pflag.Value.
+func (a *age) String() string {
+	if d := time.Duration(*a); d%day != 0 || d == 0 {
+		return d.String()
+	}
+	return strconv.Itoa(int(time.Duration(*a)/day)) + "d"
+}
+
+// Set implements pflag.Value.
+func (a *age) Set(text string) error {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.Atoi(days)
+		if err == nil && n >= 0 && n <= 36500 {
+			*a = age(time.Duration(n) * day)
+			return nil
+		}
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is not a time such as 90d or 36h", text)
+	}
+	*a = age(d)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (a *age) Type() string { return "time" }
+
+const day = 24 * time.Hour
 
 // dataFolder is the one that was named, or the default.
 func (c *call) dataFolder() (string, error) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -30,6 +31,7 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.staging, "staging", defaults.Staging, "address of staging traffic")
 	f.BoolVar(&o.accept, "accept-unsandboxed", false, "run instances although nothing keeps them from the data folder")
 	f.BoolVar(&o.tether, "tether", false, "end everything when standard input ends")
+	f.Var(&o.retain, "retain", "how long the evidence of ended releases is kept, such as 90d; 0 is for ever")
 	f.StringVar(&o.units, "print-systemd", "", "print the units for systemd instead; =DIR writes them into a folder")
 	f.Lookup("print-systemd").NoOptDefVal = "-"
 }
@@ -41,7 +43,7 @@ func runServe(ctx context.Context, c *call) error {
 	}
 	cfg := app.ServeConfig{
 		Data: data, Listen: c.listen, Edge: c.edge, Staging: c.staging,
-		AcceptUnsandboxed: c.accept, Tether: c.tether, Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
+		AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether, Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
 	if c.units != "" {
 		return c.printUnits(cfg)

@@ -22,6 +22,9 @@ type Explanation struct {
 	Verdict   *analysis.Verdict `json:"verdict,omitempty"`
 	Journaled *analysis.Verdict `json:"journaled,omitempty"`
 	Agrees    bool              `json:"agrees"`
+	// Compacted says that the counts are gone, so that there is nothing to replay:
+	// the journal keeps the verdict that they gave, and their hashes.
+	Compacted bool `json:"compacted,omitempty"`
 
 	Points  []Moment `json:"points,omitempty"`  // thinned out
 	Entries []Step   `json:"steps,omitempty"`   // when each step began
@@ -179,6 +182,9 @@ func (x *explainer) explanation() Explanation {
 		Verdict: x.last, Journaled: x.journaled, Agrees: agree(x.journaled, x.replayed),
 		Points: thinned(x.points), Entries: x.entries, Decided: x.decided,
 		Components: x.components, Parts: x.parts,
+	}
+	if x.last == nil && x.journaled != nil { // only counts give a verdict
+		out.Verdict, out.Compacted, out.Agrees = x.journaled, true, true
 	}
 	if x.last == nil {
 		return out

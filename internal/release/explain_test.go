@@ -100,3 +100,35 @@ func TestExplainNoticesAnotherVerdict(t *testing.T) {
 		}
 	})
 }
+
+// TestExplainOfCompactedEvidence: without its counts a release is what it was, but
+// for the course of its evidence, and nothing is made up.
+func TestExplainOfCompactedEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.errors["orders-2"] = 0.3
+		c := w.boot(t)
+		c.ship(t, plan("v1"))
+		c.ship(t, plan("v2"))
+		c.ship(t, plan("v3"))
+		before := c.view(t)
+		c.end(t)
+		w.change(func() { w.forgot = "orders-2" })
+		c = w.boot(t)
+		defer c.end(t)
+		after := c.view(t)
+		for i := range before.Releases {
+			before.Releases[i].Trace, after.Releases[i].Trace = nil, nil
+		}
+		if dump(before) != dump(after) {
+			t.Errorf("it was %s, it is %s", dump(before), dump(after))
+		}
+		x := c.explain(t, "orders-2")
+		if !x.Compacted || !x.Agrees || x.Verdict == nil || x.Verdict.Kind != analysis.Worse || len(x.Points) > 0 {
+			t.Errorf("got %s", dump(x))
+		}
+		if x := c.explain(t, "orders-3"); x.Compacted || !x.Agrees || len(x.Points) == 0 {
+			t.Errorf("got %s", dump(x))
+		}
+	})
+}

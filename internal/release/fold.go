@@ -235,6 +235,7 @@ func (r *Release) approve() {
 func (a *App) ended(r *Release, e Event) {
 	r.Phase, r.Outcome, r.Reason, r.Finished = PhaseEnded, e.Outcome, e.Reason, e.Time
 	r.test = nil
+	r.Verdict = cmp.Or(e.Verdict, r.Verdict) // the counts may have been compacted
 	a.Current = ""
 	if e.Outcome == RolledBack {
 		a.Blocked[r.Digest] = r.ID
