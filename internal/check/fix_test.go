@@ -174,3 +174,27 @@ func FuzzFix(f *testing.F) {
 		}
 	})
 }
+
+// TestBounds holds that a file beyond the bounds is said to be so, and is left
+// as it is.
+func TestBounds(t *testing.T) {
+	for name, c := range map[string]struct{ source, want string }{
+		"bytes":        {"FROM scratch\nADD a " + strings.Repeat("b", 10<<20) + "\n", "the file has 10485780 bytes; Dockerfiles of up to 1048576 are read"},
+		"instructions": {"FROM debian:13\n" + strings.Repeat("RUN x\n", 100000), "there are more than 10000 instructions; what follows is not read"},
+		"unclosed":     {"FROM debian:13\nRUN <<EOF\n" + strings.Repeat("x\n", 100000), "the heredoc EOF has no end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(c.source), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			changes := check.Apply(load(t, dir), check.DefaultConfig(), finding.Unsafe)
+			if len(changes.Files) > 0 && len(changes.Files[0].After) > 1<<20 {
+				t.Errorf("a fix makes the file %d bytes long", len(changes.Files[0].After))
+			}
+			if !slices.ContainsFunc(changes.Findings, func(f check.Finding) bool { return f.Code == "GO001" && f.Message == c.want }) {
+				t.Errorf("%q is not among the first of %d: %.300v", c.want, len(changes.Findings), changes.Findings)
+			}
+		})
+	}
+}

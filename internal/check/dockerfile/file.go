@@ -10,6 +10,7 @@
 package dockerfile
 
 import (
+	"fmt"
 	"sort"
 	"strings"
 )
@@ -50,6 +51,13 @@ type SyntaxError struct {
 // Error implements error.
 func (e SyntaxError) Error() string { return e.Message }
 
+// Bounds of what is read: far above what people and generators write, and low
+// enough for a result in a second.
+const (
+	largestFile      = 1 << 20
+	mostInstructions = 10000
+)
+
 // Parse reads a Dockerfile. It always returns a File.
 func Parse(source []byte) *File {
 	f := &File{Source: string(source), Escape: '\\', lines: []int{0}}
@@ -59,6 +67,10 @@ func Parse(source []byte) *File {
 		}
 	}
 	s := scanner{file: f, directives: true}
+	if len(source) > largestFile {
+		s.unread(0, fmt.Sprintf("the file has %d bytes; Dockerfiles of up to %d are read", len(source), largestFile))
+		return f
+	}
 	s.scan()
 	if len(f.Instructions) == 0 {
 		f.fail(Span{0, 0}, "there is no instruction in the file")

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -39,11 +40,20 @@ func (s *scanner) scan() {
 			s.token(Newline, l.content, l.end)
 		case s.file.Source[l.text] == '#':
 			s.comment(l)
+		case len(s.file.Instructions) == mostInstructions:
+			s.unread(l.start, fmt.Sprintf("there are more than %d instructions; what follows is not read", mostInstructions))
 		default:
 			s.directives = false
 			s.instruction(l)
 		}
 	}
+}
+
+// unread leaves all from an offset on unread, and says why.
+func (s *scanner) unread(from int, why string) {
+	s.token(Unread, from, len(s.file.Source))
+	s.pos = len(s.file.Source)
+	s.file.fail(Span{from, from}, why)
 }
 
 // next takes a line.

@@ -21,4 +21,5 @@ const (
 	Newline                        // a line end
 	HeredocBody                    // the lines of a heredoc
 	HeredocEnd                     // the line that ends a heredoc
+	Unread                         // what lies beyond the bounds of what is read
 )

@@ -151,6 +151,11 @@ func (f *fixer) readable(next *project.Project, path string) error {
 	if len(after) > len(before) {
 		return after[0]
 	}
+	for _, err := range after {
+		if !slices.ContainsFunc(before, func(known error) bool { return known.Error() == err.Error() }) {
+			return err
+		}
+	}
 	return nil
 }
 
