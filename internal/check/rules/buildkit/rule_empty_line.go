@@ -40,7 +40,7 @@ func checkEmptyLine(p *rule.Pass, d *project.Dockerfile) {
 				empty = nil
 			}
 			start, comment = token.End, false
-		case dockerfile.BOM, dockerfile.Blank, dockerfile.DirectiveLine, dockerfile.HeredocBody, dockerfile.HeredocEnd:
+		case dockerfile.BOM, dockerfile.Blank, dockerfile.DirectiveLine, dockerfile.HeredocBody, dockerfile.HeredocEnd, dockerfile.Unread:
 		}
 	}
 	emptyLines(p, d, empty)
