@@ -56,21 +56,22 @@ type platform struct {
 	t     *testing.T
 	data  string
 	home  string
-	edge  string // address that production answers on
+	edge  string   // address that production answers on
+	args  []string // more, for `davit serve`
 	serve *exec.Cmd
 	log   *os.File
 }
 
 // newPlatform serves until the test ends, and is then taken down whatever the
 // test did to it.
-func newPlatform(t *testing.T) *platform {
+func newPlatform(t *testing.T, args ...string) *platform {
 	t.Helper()
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &platform{t: t, data: filepath.Join(dir, "data"), home: dir, log: log}
+	p := &platform{t: t, data: filepath.Join(dir, "data"), home: dir, log: log, args: args}
 	t.Cleanup(func() {
 		if t.Failed() {
 			p.dumpLogs()
@@ -102,7 +103,8 @@ func (p *platform) start() {
 	if p.edge != "" {
 		edge = p.edge
 	}
-	cmd := exec.Command(binary, "serve", "--json", "--listen", listen, "--edge", edge, "--staging", "127.0.0.1:0")
+	args := append([]string{"serve", "--json", "--listen", listen, "--edge", edge, "--staging", "127.0.0.1:0"}, p.args...)
+	cmd := exec.Command(binary, args...)
 	cmd.Env = p.env()
 	cmd.Stderr = p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -24,6 +26,7 @@ type edge struct {
 	production net.Listener
 	staging    net.Listener
 	tether     bool
+	accessLog  string // absolute, "" without one
 	log        *slog.Logger
 	starts     atomic.Int64
 }
@@ -39,6 +42,13 @@ func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, given sockets, 
 	e := &edge{
 		paths: paths, client: traffic.NewClient(paths.EdgeSocket()),
 		tether: cfg.Tether, log: log,
+	}
+	if cfg.AccessLog != "" {
+		file, err := filepath.Abs(cfg.AccessLog)
+		if err != nil {
+			return nil, fmt.Errorf("find the access log: %w", err)
+		}
+		e.accessLog = file
 	}
 	adopted, err := e.adopt(ctx)
 	if err != nil || adopted {
@@ -86,6 +96,8 @@ func (e *edge) run(ctx context.Context) {
 		if err := e.start(ctx); err != nil {
 			e.log.Error("edge did not start", "error", err)
 			wait(ctx, time.Second)
+		} else if err := e.logAccess(ctx); err != nil {
+			e.log.Error("edge writes no access log", "error", err)
 		}
 	}
 }
@@ -124,6 +136,37 @@ func (e *edge) start(ctx context.Context) error {
 		}
 	}()
 	return e.answer(ctx)
+}
+
+// logAccess tells the edge where its access log is, or that there is none.
+func (e *edge) logAccess(ctx context.Context) error {
+	err := e.client.LogAccess(ctx, e.accessLog)
+	if err != nil && e.accessLog == "" {
+		e.log.Warn("edge does not know of access logs", "error", err) // an older one that was adopted
+		return nil
+	}
+	return err
+}
+
+// reopenLog has the access log begun anew with each SIGHUP, until ctx ends.
+// Without one the signal keeps its usual meaning.
+func (e *edge) reopenLog(ctx context.Context) {
+	if e.accessLog == "" {
+		return
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			if err := e.logAccess(ctx); err != nil {
+				e.log.Error("access log was not begun anew", "error", err)
+			}
+		}
+	}
 }
 
 // tie gives the command a pipe for its standard input that ends when we do.

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/davit-dev/davit/internal/release/traffic"
 )
@@ -47,6 +49,16 @@ func RunEdge(ctx context.Context, data string, tether bool, log *slog.Logger) er
 			cancel()
 		}()
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go func() { // ends with the process, as edge.Run does
+		for range hangup {
+			if err := edge.ReopenAccessLog(); err != nil {
+				log.Error("access log was not begun anew", "error", err)
+			}
+		}
+	}()
 	return edge.Run(ctx)
 }
 

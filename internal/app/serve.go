@@ -29,6 +29,7 @@ type ServeConfig struct {
 	Listen            string // page and registry
 	Edge              string // production traffic
 	Staging           string // staging traffic
+	AccessLog         string // file for a line of each request; "": none
 	AcceptUnsandboxed bool   // run instances although nothing confines them
 	// Retain is how long the evidence of releases that ended is kept; 0 is for ever.
 	Retain time.Duration
@@ -190,8 +191,12 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 			return err
 		}
 	}
+	if err := p.edge.logAccess(ctx); err != nil {
+		return err
+	}
 	desk := &desk{platform: p}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { p.edge.reopenLog(ctx); return nil })
 	group.Go(func() error { p.edge.run(ctx); return nil })
 	group.Go(func() error { return p.engine.Run(ctx) })
 	group.Go(func() error { return p.images.Run(ctx) })

@@ -21,6 +21,11 @@ func Units(cfg ServeConfig) ([]Unit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find davit itself: %w", err)
 	}
+	if cfg.AccessLog != "" {
+		if cfg.AccessLog, err = filepath.Abs(cfg.AccessLog); err != nil {
+			return nil, fmt.Errorf("find the access log: %w", err)
+		}
+	}
 	units := []Unit{{"davit.service", serviceUnit(program, data, cfg)}}
 	for _, s := range []struct{ name, what, address string }{
 		{edgeSocket, "production traffic", cfg.Edge},
@@ -43,6 +48,11 @@ func serviceUnit(program, data string, cfg ServeConfig) string {
 	if cfg.Retain > 0 {
 		command = append(command, "--retain", cfg.Retain.String())
 	}
+	reload := ""
+	if cfg.AccessLog != "" {
+		command = append(command, "--access-log", cfg.AccessLog)
+		reload = "\nExecReload=/bin/kill -HUP $MAINPID"
+	}
 	for i, word := range command {
 		command[i] = unitWord(word)
 	}
@@ -58,7 +68,7 @@ Requires=%[2]s
 
 [Service]
 Type=notify
-ExecStart=%[1]s
+ExecStart=%[1]s%[3]s
 Restart=always
 RestartSec=1
 WatchdogSec=30
@@ -70,7 +80,7 @@ UMask=0077
 [Install]
 WantedBy=multi-user.target
 Also=%[2]s
-`, strings.Join(command, " "), strings.Join(sockets, " "))
+`, strings.Join(command, " "), strings.Join(sockets, " "), reload)
 }
 
 func socketUnit(name, what, address string) string {

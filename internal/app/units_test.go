@@ -12,6 +12,7 @@ import (
 func TestUnits(t *testing.T) {
 	cfg := DefaultServeConfig()
 	cfg.Data = filepath.Join(t.TempDir(), "a b%c")
+	cfg.AccessLog = filepath.Join(cfg.Data, "access.log")
 	units, err := Units(cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -58,6 +58,7 @@ type options struct {
 	units                                    string
 	tail                                     int
 	lasts                                    time.Duration
+	accessLog                                string
 	check                                    checkOptions
 	build                                    buildOptions
 	key                                      string

@@ -29,6 +29,7 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.listen, "listen", defaults.Listen, "address of the page and the registry")
 	f.StringVar(&o.edge, "edge", defaults.Edge, "address of production traffic")
 	f.StringVar(&o.staging, "staging", defaults.Staging, "address of staging traffic")
+	f.StringVar(&o.accessLog, "access-log", "", "file for a line of JSON about each request; SIGHUP begins it anew")
 	f.BoolVar(&o.accept, "accept-unsandboxed", false, "run instances although nothing keeps them from the data folder")
 	f.BoolVar(&o.tether, "tether", false, "end everything when standard input ends")
 	f.Var(&o.retain, "retain", "how long the evidence of ended releases is kept, such as 90d; 0 is for ever")
@@ -41,9 +42,13 @@ func runServe(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.accessLog == "-" {
+		return usageErrorf("--access-log takes a file, not -: the edge, which writes it, goes on when 'davit serve' ends")
+	}
 	cfg := app.ServeConfig{
 		Data: data, Listen: c.listen, Edge: c.edge, Staging: c.staging,
-		AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether, Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
+		AccessLog: c.accessLog, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
+		Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
 	if c.units != "" {
 		return c.printUnits(cfg)

@@ -69,6 +69,7 @@ func (e *Edge) controlServer() *http.Server {
 	mux.HandleFunc("GET /past", e.getPast)
 	mux.HandleFunc("GET /metrics", e.getMetrics)
 	mux.HandleFunc("POST /pin", e.postPin)
+	mux.HandleFunc("PUT /access-log", e.putAccessLog)
 	mux.HandleFunc("POST /drain", e.postDrain)
 	mux.HandleFunc("GET /watch", e.getWatch)
 	mux.HandleFunc("GET /listeners", e.getListeners)

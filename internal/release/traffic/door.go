@@ -23,7 +23,10 @@ type door struct {
 
 // ServeHTTP implements http.Handler.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if reason, status, bad := d.unfit(w, r); bad {
+	entry, raw := d.begin(r), w
+	w = entry.over(w)
+	defer d.end(entry)
+	if reason, status, bad := d.unfit(raw, r); bad {
 		d.router.refused[d.listener].add(reason)
 		http.Error(w, strings.ToLower(http.StatusText(status)), status)
 		return
@@ -39,7 +42,8 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.refuse(w, err)
 		return
 	}
-	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), claimed: c, first: c.target.version}
+	entry.drawn(c)
+	x := &exchange{door: d, host: host, in: r, began: d.router.clock(), claimed: c, first: c.target.version, entry: entry}
 	x.hold(c.target)
 	defer x.end()
 	// Otherwise net/http reads the rest of the body itself when the answer begins,

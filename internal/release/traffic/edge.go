@@ -136,13 +136,17 @@ func (e *Edge) Run(ctx context.Context) error {
 	e.deps.Log.Info("edge serves", "production", e.deps.Production.Addr().String(),
 		"staging", e.deps.Staging.Addr().String(), "table", e.table.Version)
 
+	done, finish := context.WithCancel(context.WithoutCancel(ctx))
+	defer finish()
 	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { e.router.access.run(done, e.deps.Log); return nil })
 	group.Go(func() error { return serve(production, e.guarded(Production, e.deps.Production)) })
 	group.Go(func() error { return serve(staging, e.guarded(Staging, e.deps.Staging)) })
 	group.Go(func() error { return serve(control, socket) })
 	group.Go(func() error { e.sweep(running); return nil })
 	group.Go(func() error {
 		<-running.Done()
+		defer finish()
 		e.stop(production, staging)
 		cut()
 		e.router.disconnect()

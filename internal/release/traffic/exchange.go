@@ -28,6 +28,7 @@ type exchange struct {
 	in       *http.Request
 	began    time.Duration
 	claimed  claimed
+	entry    *access  // in the access log, nil when there is none
 	first    *version // that the request was drawn for, which is the one to score
 	target   *target  // that it is claimed on now
 	turn     int      // index of the address in use
@@ -47,6 +48,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	if out.Body != nil {
 		x.body = &heldBody{ReadCloser: out.Body}
 	}
+	x.entry.passed(out)
 	x.mirror(out)
 	trace := &httptrace.ClientTrace{GotConn: x.gotConn}
 	ctx := httptrace.WithClientTrace(out.Context(), trace)
@@ -207,6 +209,7 @@ func (x *exchange) end() {
 func (x *exchange) deliver(res *http.Response) *http.Response {
 	v := x.target.version
 	v.codes[res.StatusCode/100%10].Add(1)
+	x.entry.answered(v, res.StatusCode)
 	if x.claimed.pinned {
 		res.Header.Set(VersionHeader, v.label)
 	}

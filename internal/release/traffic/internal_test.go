@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http/httptest"
 	"reflect"
 	"runtime"
 	"slices"
@@ -284,5 +285,19 @@ func TestExportedBucketsAreExact(t *testing.T) {
 		if i < 0 || buckets[i].Count != want {
 			t.Errorf("up to %v: bucket %d of %v, want %d", bound, i, buckets, want)
 		}
+	}
+}
+
+// A log that nobody writes must not hold up a request.
+func TestAccessLogNeverWaits(t *testing.T) {
+	r := newRouter(func() time.Duration { return 0 }, rand.Float64)
+	r.access.on.Store(true)
+	d := &door{listener: Production, router: r}
+	in := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	for range accessQueue + 3 {
+		d.end(d.begin(in))
+	}
+	if got := r.access.dropped.Load(); got != 3 || len(r.access.lines) != accessQueue {
+		t.Errorf("%d lines dropped, %d wait", got, len(r.access.lines))
 	}
 }

@@ -35,6 +35,8 @@ func (r *router) metrics() []byte {
 	w.Family("davit_edge_table_version", exposition.Gauge, "Version of the route table in force, 0 before the first.")
 	w.Sample(float64(r.version))
 	r.writeRefusals(&w)
+	w.Family("davit_edge_access_log_dropped_total", exposition.Counter, "Lines of the access log that could not be written in time, or at all.")
+	w.Sample(float64(r.access.dropped.Load()))
 	r.writeRoutes(&w)
 	all := r.sampled()
 	for _, m := range versionMetrics() {

@@ -21,8 +21,9 @@ type router struct {
 	now      func() time.Time     // of the calendar, for what is signed until then
 	draw     func() float64       // uniform in [0, 1), independent each time
 	recorder *Recorder
-	key      key                    // not changed while requests are claimed
-	mirrors  atomic.Int64           // copies under way
+	key      key          // not changed while requests are claimed
+	mirrors  atomic.Int64 // copies under way
+	access   *accessLog
 	refused  map[Listener]*refusals // not changed after newRouter
 
 	mu      sync.RWMutex
@@ -57,7 +58,7 @@ type route struct {
 
 func newRouter(clock func() time.Duration, draw func() float64) *router {
 	return &router{
-		clock: clock, now: time.Now, draw: draw, recorder: NewRecorder(clock), key: newKey(),
+		clock: clock, now: time.Now, draw: draw, recorder: NewRecorder(clock), key: newKey(), access: newAccessLog(),
 		refused: map[Listener]*refusals{Production: {}, Staging: {}},
 		apps:    make(map[appKey]*app),
 	}
@@ -66,6 +67,7 @@ func newRouter(clock func() time.Duration, draw func() float64) *router {
 // claimed is what a request got: a target to give back with release, a unit to
 // score, and a cookie to hand to the client unless that is empty.
 type claimed struct {
+	app    string
 	target *target
 	unit   Unit
 	cookie string
@@ -85,7 +87,7 @@ func (r *router) claim(l Listener, host string, in *http.Request) (claimed, erro
 	if to == nil {
 		return claimed{}, errNoRoute
 	}
-	c := claimed{target: to.stable}
+	c := claimed{app: to.App, target: to.stable}
 	if chosen := r.pinned(to, in); chosen != nil {
 		c.target, c.pinned = chosen, true
 	} else if to.canary != nil {
