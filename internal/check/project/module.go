@@ -33,6 +33,9 @@ type Module struct {
 	mu      sync.Mutex
 	reached map[string]Reach // by folder and tags
 	calls   map[string]Calls // by files
+
+	listing sync.Mutex
+	listed  map[string]Deps // by packages and tags
 }
 
 // loadModule reads the go.mod of a folder.

@@ -44,6 +44,11 @@ func checkCgo(p *rule.Pass, d *project.Dockerfile) {
 func cgo(p *rule.Pass, d *project.Dockerfile, s *project.Stage, made project.Product, libc string) {
 	g := made.Of.Go
 	r := p.Project.Reach(d, made)
+	if len(r.Foreign) > 0 && !r.Cgo {
+		if deps := p.Project.Deps(d, made); deps.Known {
+			r.Cgo, r.Std, r.Foreign = len(deps.Cgo) > 0, deps.Std, nil
+		}
+	}
 	std := slices.DeleteFunc(slices.Clone(r.Std), func(pkg string) bool { return pure(g, pkg) })
 	base := s.Base.Name
 	out := rule.Report{At: goSpan(made.Of), Severity: finding.Warning}
@@ -62,8 +67,13 @@ func cgo(p *rule.Pass, d *project.Dockerfile, s *project.Stage, made project.Pro
 	default:
 		return // nothing that it imports uses cgo: it is static all the same
 	}
-	if !made.Of.Exec {
-		out.Fix = rule.SafeFix(rule.Insert(d.File, made.Of.Start, "CGO_ENABLED=0 "))
+	edit := rule.Insert(d.File, made.Of.Start, "CGO_ENABLED=0 ")
+	switch {
+	case made.Of.Exec:
+	case len(r.Foreign) > 0 || r.Missing: // there may be C in it
+		out.Fix = rule.UnsafeFix(edit)
+	default:
+		out.Fix = rule.SafeFix(edit)
 	}
 	p.Report(d.File, out)
 }
