@@ -32,8 +32,26 @@ func (f *File) validate(i *Instruction) {
 		if !i.JSON {
 			f.fail(i.Span, "SHELL takes a JSON list")
 		}
+	case "HEALTHCHECK":
+		f.validateHealthcheck(i)
 	case "ENV", "LABEL":
 		f.validatePairs(i)
+	}
+}
+
+func (f *File) validateHealthcheck(i *Instruction) {
+	cut := strings.IndexAny(i.Rest.s, blanks)
+	if cut < 0 {
+		cut = i.Rest.Len()
+	}
+	kind, rest := strings.ToUpper(i.Rest.s[:cut]), strings.Trim(i.Rest.s[cut:], blanks)
+	switch {
+	case kind == "CMD" && rest == "":
+		f.fail(i.Span, "HEALTHCHECK CMD needs a command")
+	case kind == "NONE" && rest != "":
+		f.fail(i.Span, "HEALTHCHECK NONE takes nothing more")
+	case kind != "CMD" && kind != "NONE":
+		f.fail(i.Span, "HEALTHCHECK takes CMD and a command, or NONE")
 	}
 }
 
