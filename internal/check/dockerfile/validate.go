@@ -19,6 +19,10 @@ func (f *File) validate(i *Instruction) {
 		f.fail(i.Span, i.Name+" needs an argument")
 		return
 	}
+	f.validateArguments(i)
+}
+
+func (f *File) validateArguments(i *Instruction) {
 	switch i.Name {
 	case "FROM":
 		if len(i.Args) != 1 && (len(i.Args) != 3 || !strings.EqualFold(i.Args[1].s, "AS")) {
