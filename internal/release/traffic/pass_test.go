@@ -214,7 +214,7 @@ func TestAnswersBeforeTheBodyIsRead(t *testing.T) {
 	defer res.Body.Close()
 	go func() {
 		_, _ = io.WriteString(more, "late")
-		more.Close()
+		_ = more.Close()
 	}()
 	if got, err := io.ReadAll(res.Body); string(got) != "early late" || err != nil {
 		t.Errorf("got %q, %v", got, err)
