@@ -67,26 +67,24 @@ func (l *Log) Compact(ctx context.Context, c Compaction) (int64, error) {
 // plan collects what a compaction can forget.
 func (l *Log) plan(ctx context.Context, c Compaction) (compacted, error) {
 	data := compacted{App: c.App, Release: c.Release}
-	entries := slices.Compact(slices.Sorted(slices.Values(c.Entries)))
-	for _, index := range entries {
-		records, err := l.db.records(ctx, index)
-		if err != nil {
+	var near []record // rows around the last one that was looked at
+	for _, index := range slices.Compact(slices.Sorted(slices.Values(c.Entries))) {
+		var err error
+		if near, err = l.from(ctx, near, index); err != nil {
 			return data, err
 		}
-		if len(records) == 0 || records[0].index != index {
-			return data, fmt.Errorf("compact: there is no entry %d", index)
-		}
-		if len(records[0].leaf) == 0 {
+		leaf := near[0].leaf
+		if len(leaf) == 0 {
 			continue
 		}
-		e, err := DecodeLeaf(records[0].leaf)
+		e, err := DecodeLeaf(leaf)
 		if err != nil {
 			return data, fmt.Errorf("compact entry %d: %w", index, err)
 		}
 		if e.Kind == KindCompacted {
 			return data, fmt.Errorf("compact entry %d: it says what was compacted, and stays", index)
 		}
-		data.Bytes += int64(len(records[0].leaf))
+		data.Bytes += int64(len(leaf))
 		if n := len(data.Ranges); n > 0 && data.Ranges[n-1][1] == index-1 {
 			data.Ranges[n-1][1] = index
 		} else {
@@ -97,6 +95,24 @@ func (l *Log) plan(ctx context.Context, c Compaction) (compacted, error) {
 		return data, fmt.Errorf("compact: %d ranges at once are too many, at most %d", len(data.Ranges), maxSpans)
 	}
 	return data, nil
+}
+
+// from returns rows that begin with an entry, of those that were read already
+// where they have it.
+func (l *Log) from(ctx context.Context, read []record, index int64) ([]record, error) {
+	for len(read) > 0 && read[0].index < index {
+		read = read[1:]
+	}
+	if len(read) == 0 {
+		var err error
+		if read, err = l.db.records(ctx, index); err != nil {
+			return nil, err
+		}
+	}
+	if len(read) == 0 || read[0].index != index {
+		return nil, fmt.Errorf("compact: there is no entry %d", index)
+	}
+	return read, nil
 }
 
 // named returns what an entry says was compacted; nothing for other entries.
