@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,4 +100,32 @@ func TestReliability15TheClockJumps(t *testing.T) {
 			t.Errorf("clock at %s: %d ms instead of %d", skew, got, want)
 		}
 	}
+}
+
+// When the edge took a routing and its answer was lost, an abort takes the traffic
+// away before the instance is stopped.
+func TestARoutingThatNobodyKnowsOfIsTakenBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1"))
+		w.change(func() { w.deaf = true })
+		id := c.submit(t, plan("v2")).ID
+		for w.route("orders").Routing.Canary != id {
+			time.Sleep(100 * time.Millisecond) // virtual
+		}
+		if err := c.Abort(t.Context(), id, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		if got := w.alive(); !slices.Contains(got, id) {
+			t.Errorf("%s was stopped while nobody knew what the edge does: %v", id, got)
+		}
+		w.change(func() { w.deaf = false })
+		if s := c.settle(t, id); s.Outcome != release.Aborted {
+			t.Errorf("got %s", dump(s))
+		}
+		time.Sleep(time.Minute)
+		if v := c.view(t); v.Routing.Canary != "" || v.Live != "orders-1" || !slices.Equal(w.alive(), []string{"orders-1"}) {
+			t.Errorf("got %s, running %v", dump(v), w.alive())
+		}
+	})
 }

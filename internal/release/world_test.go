@@ -42,6 +42,7 @@ type world struct {
 	rate     float64            // requests a second
 	errors   map[string]float64 // share that fails, by release
 	blind    bool               // the edge tells no counts
+	deaf     bool               // the edge does what it is told, and its answer is lost
 	skew     time.Duration      // of the clock that stamps journal entries
 	slow     map[string]bool    // releases that are slower than the stable version's cuts
 	scoredAt time.Time
@@ -196,6 +197,9 @@ func (w *world) Set(_ context.Context, all ...release.Traffic) error {
 		w.table[t.App] = t
 	}
 	w.scoredAt = time.Now()
+	if w.deaf {
+		return errors.New("the edge's answer was lost")
+	}
 	return w.touch()
 }
 
