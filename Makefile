@@ -4,7 +4,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build test lint fmt fuzz golden e2e bench-build bench-check bench-canary docs deps verify clean
+.PHONY: build test lint fmt fuzz golden e2e chaos bench-build bench-check bench-canary docs deps verify clean
 
 build: ## the one binary, into bin/
 	$(GO) build -trimpath -o bin/davit ./cmd/davit
@@ -34,6 +34,10 @@ golden: ## write expected outputs anew; look at the diff before committing it
 
 e2e: ## the real binary against real servers and clients
 	$(GO) test -count=1 -timeout 20m ./e2e/...
+
+CHAOS ?= 8m
+chaos: ## releases under traffic for CHAOS while everything is killed at random; DAVIT_SEED repeats one
+	DAVIT_CHAOS=$(CHAOS) $(GO) test -count=1 -timeout 30m -v -run '^TestChaos$$' ./e2e
 
 ROUNDS ?= 5
 bench-build: ## davit build beside go build and ko: a table of ratios; takes about 20 minutes

@@ -23,12 +23,18 @@ type load struct {
 // startLoad sends rate GET requests a second to a path of a host on the edge.
 func startLoad(t *testing.T, edge, host, path string, rate int) *load {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	l := &load{stop: stop, done: make(chan struct{}), reasons: map[string]int{}}
 	client := &http.Client{
 		Timeout:   20 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}
+	return startLoadWith(t, client, edge, host, path, rate)
+}
+
+// startLoadWith is startLoad with a client of one's own.
+func startLoadWith(t *testing.T, client *http.Client, edge, host, path string, rate int) *load {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	l := &load{stop: stop, done: make(chan struct{}), reasons: map[string]int{}}
 	go l.run(ctx, client, rate, func() (*http.Request, error) {
 		req, err := http.NewRequest(http.MethodGet, "http://"+edge+path, nil)
 		if err == nil {
