@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ release:
   steps: [10%%, 50%%]
   dwell: 1s
   bake: 2s
-  deadline: 1m
+  deadline: 2m
   tolerance: {errors: 1%%, latency: 100%%, delay: 10s}
 `
 
@@ -131,6 +132,8 @@ func (c *chaos) settle(id string) {
 		c.live, c.back = c.versions[id], c.live
 	case s.Outcome == "rolled_back" && !good:
 	case s.Outcome == "rolled_back" && killed: // for its end, or for what it failed to answer then
+	case s.Waiting != "": // control was away for too long on a slow machine: a person is asked
+		c.p.must("", "abort", id)
 	default:
 		c.t.Errorf("%s, which is %s and was killed: %v, ended %+v", id, c.versions[id], killed, s)
 	}
@@ -142,7 +145,7 @@ func (c *chaos) settle(id string) {
 func (c *chaos) await(id string) (s summary, killed bool) {
 	c.t.Helper()
 	next := time.Now()
-	until(c.t, "the end of "+id, 2*time.Minute, func() bool {
+	until(c.t, "the end of "+id, 3*time.Minute, func() bool {
 		if s = c.p.release(id); s.Phase == "ended" || s.Waiting != "" {
 			return true
 		}
@@ -177,11 +180,13 @@ func (c *chaos) rollback() {
 	c.t.Logf("%s (%s): by hand", id, c.live)
 }
 
-// accident kills one of the processes, and says whether it was the instance of
+// accident kills one of the processes, or makes a backup, and says whether it was the instance of
 // the release that is on its way.
 func (c *chaos) accident(id string) bool {
 	c.t.Helper()
-	switch n := c.rng.IntN(10); {
+	switch n := c.rng.IntN(11); {
+	case n == 10:
+		c.backup()
 	case n < 5:
 		c.killControl(time.Duration(c.rng.IntN(1000)) * time.Millisecond)
 	case n < 7:
@@ -238,6 +243,15 @@ func (c *chaos) killInstance(id string) (killed string) {
 		return id
 	}
 	return ""
+}
+
+// backup is no accident, but comes as unexpectedly.
+func (c *chaos) backup() {
+	c.t.Helper()
+	file := filepath.Join(c.p.home, "backup.tar.gz")
+	c.p.must("", "backup", "-o", file)
+	c.p.must("", "restore", "--verify", file)
+	c.kills["nothing: a backup"]++
 }
 
 // appStatus is what the chaos reads of an app's instances.

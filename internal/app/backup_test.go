@@ -358,3 +358,34 @@ func packed(t *testing.T, m backup.Manifest, contents map[string][]byte) []byte 
 	}
 	return out.Bytes()
 }
+
+// TestABackupThatIsBrokenOffLeavesNothing and does not touch the one of before.
+func TestABackupThatIsBrokenOffLeavesNothing(t *testing.T) {
+	k := openKept(t)
+	if err := k.push(1); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "backup.tar.gz")
+	if err := os.WriteFile(file, []byte("of yesterday"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string]string{
+		"a folder that somebody serves from": k.paths.Data, "a folder that is not there": filepath.Join(dir, "none"),
+	} {
+		held, err := lock(k.paths.Lock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Backup(t.Context(), data, file, true); err == nil {
+			t.Errorf("%s: there is a backup", name)
+		}
+		if err := held.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if content, _ := os.ReadFile(file); err != nil || len(entries) != 1 || string(content) != "of yesterday" {
+		t.Errorf("left %v, %v", entries, err)
+	}
+}
