@@ -13,9 +13,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/release"
+	"github.com/davit-dev/davit/internal/x/quantity"
 )
 
 // server is a hand-written platform behind a real socket.
@@ -68,6 +70,13 @@ func (s *server) Submit(_ context.Context, sub api.Submission, actor string) (re
 func (s *server) Steer(_ context.Context, verb api.Verb, target, _ string) (release.Summary, error) {
 	s.asked = append(s.asked, string(verb)+" "+target)
 	return release.Summary{ID: target}, nil
+}
+
+func (s *server) Preview(_ context.Context, app string, ask api.PreviewRequest, actor string) (api.Preview, error) {
+	if app != "orders" {
+		return api.Preview{}, &release.RefusalError{Code: release.CodeUnknown, Message: "no app " + app}
+	}
+	return api.Preview{App: app, Release: ask.Release, Token: ask.For.String() + " for " + actor}, nil
 }
 
 func (s *server) Shutdown(context.Context, string) error { return nil }
@@ -167,6 +176,35 @@ func TestSteerGoesToTheRightPlace(t *testing.T) {
 		}
 		if last := s.asked[len(s.asked)-1]; last != string(verb)+" "+target {
 			t.Errorf("%s arrived as %q", verb, last)
+		}
+	}
+}
+
+func TestPreview(t *testing.T) {
+	_, client, socket := serve(t)
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := api.PreviewRequest{Release: "orders-1", For: quantity.Duration(time.Hour)}
+	if p, err := client.Preview(t.Context(), "orders", ask); err != nil || p.Release != "orders-1" || p.Token != "1h for "+me.Username {
+		t.Errorf("%+v, %v", p, err)
+	}
+	_, err = client.Preview(t.Context(), "bills", ask)
+	if refusal, ok := errors.AsType[*api.Error](err); !ok || refusal.Code != release.CodeUnknown {
+		t.Errorf("got %v", err)
+	}
+	bare := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}}
+	for _, body := range []string{`{"for":"1h","forever":true}`, `{"for":"-1h"}`, `{`} {
+		resp, err := bare.Post("http://davit/v1/apps/orders/preview", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %s", body, resp.Status)
 		}
 	}
 }

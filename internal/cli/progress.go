@@ -88,7 +88,7 @@ func evidence(s release.Summary) string {
 	switch {
 	case s.Outcome != "":
 	case s.NeedUnits > 0:
-		text += fmt.Sprintf(", needs %d more requests on the new version", s.NeedUnits)
+		text += fmt.Sprintf(", needs %d more %s on the new version", s.NeedUnits, s.Unit)
 	case s.Verdict != nil && s.Step == s.Steps && s.Verdict.Needs > 0 && s.Verdict.Needs < plenty:
 		text += fmt.Sprintf(", needs about %d more requests for a proof", s.Verdict.Needs)
 	}

@@ -56,7 +56,7 @@ func printRelease(w io.Writer, s release.Summary) {
 		line("waits for", "%s", s.Waiting)
 	}
 	if s.NeedUnits > 0 {
-		line("traffic", "needs %d more scored requests at this step", s.NeedUnits)
+		line("traffic", "needs %d more scored %s at this step", s.NeedUnits, s.Unit)
 	}
 	if s.Report != nil {
 		printReport(w, s)

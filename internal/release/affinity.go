@@ -64,3 +64,11 @@ func changing(name string) bool {
 			"Transfer-Encoding", "Upgrade", "X-Real-Ip", "X-Request-Id",
 		}, name)
 }
+
+// unit is what the edge counts, in the plural.
+func (a Affinity) unit() string {
+	if a == NoAffinity {
+		return "requests"
+	}
+	return "sessions"
+}

@@ -54,7 +54,7 @@ const (
 // with the old one as the control, without which there is no evidence.
 const BakeWeight = 0.95
 
-// StepUnits is how many scored requests of the new version a step needs at least.
+// StepUnits is how many scored requests, or sessions where they stay, of the new version a step needs at least.
 const StepUnits = 20
 
 // DefaultConfig returns what a davit.yaml that is silent about it means.

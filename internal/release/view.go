@@ -49,7 +49,8 @@ type Summary struct {
 	Weight    float64           `json:"weight"` // share of the traffic that it has now
 	Elapsed   int64             `json:"elapsed_ms"`
 	Waiting   string            `json:"waiting,omitempty"`
-	NeedUnits int64             `json:"need_units,omitempty"` // scored requests still missing at this step
+	NeedUnits int64             `json:"need_units,omitempty"` // scored units still missing at this step
+	Unit      string            `json:"unit"`                 // what is counted, in the plural: requests or sessions
 	Outcome   Outcome           `json:"outcome,omitempty"`
 	Reason    string            `json:"reason,omitempty"`
 	BackFrom  string            `json:"back_from,omitempty"`
@@ -88,7 +89,7 @@ func (a *App) summary(r *Release) Summary {
 		ID: r.ID, App: r.App, Plan: r.Digest, Stored: r.Stored, Image: r.Plan.Image, Revision: r.Evidence.Revision,
 		Actor: r.Actor, Submitted: r.Submitted, Phase: r.Phase, Step: r.Step,
 		Steps: len(r.Plan.Release.Steps), Weight: a.share(r.ID), Elapsed: r.Elapsed,
-		Waiting: r.Waiting(), Outcome: r.Outcome, Reason: r.Reason, BackFrom: r.BackFrom,
+		Waiting: r.Waiting(), Unit: r.Plan.Release.Affinity.unit(), Outcome: r.Outcome, Reason: r.Reason, BackFrom: r.BackFrom,
 		Verdict: r.Verdict, Report: r.Report,
 	}
 	if !r.Finished.IsZero() {

@@ -168,6 +168,44 @@ func TestSessionsStayAndAreCountedOnce(t *testing.T) {
 	}
 }
 
+// An edge that is started while there is a canary does not know who was counted.
+// Who has a cookie of another canary, or no cookie at all, may have been.
+func TestNobodyIsCountedTwiceAfterARestart(t *testing.T) {
+	for by, affinity := range map[string]traffic.Affinity{
+		"cookie": {By: traffic.ByCookie}, "header": {By: traffic.ByHeader, Header: "X-User"},
+	} {
+		t.Run(by, func(t *testing.T) {
+			dir := t.TempDir()
+			var s steered
+			change := func(c *traffic.Config, d *traffic.Deps) {
+				c.KeyFile, d.Clock = filepath.Join(dir, "edge.key"), s.clock
+			}
+			r := newRig(t, dir, change)
+			stable := named(t, "r1")
+			r.routeSessions(t, affinity, stable, named(t, "r0"), 0.5)
+			v := r.visitor()
+			v.header.Set("X-User", "me")
+			v.visit(t)
+			r.routeSessions(t, affinity, stable, named(t, "r2"), 0.5)
+			v.visit(t)
+			s.now.Add(int64(traffic.TickLength))
+			if a, b := scored(r.cohorts(t)); a+b != 2 {
+				t.Fatalf("%d and %d units, want one under each canary", a, b)
+			}
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			r = newRig(t, dir, change)
+			v.url = r.url
+			v.visit(t)
+			s.now.Add(int64(traffic.TickLength))
+			if a, b := scored(r.cohorts(t)); a+b != 0 {
+				t.Errorf("%d and %d units of a session that was counted before", a, b)
+			}
+		})
+	}
+}
+
 func TestReliability18AffinityCookie(t *testing.T) {
 	r, s := newSteered(t)
 	var cookies []string

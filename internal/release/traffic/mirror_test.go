@@ -149,7 +149,7 @@ func TestMirrorIsBounded(t *testing.T) {
 	defer answer()
 	canary := backend(t, "r2", func(http.ResponseWriter, *http.Request) { <-waits })
 	r.routeMirror(t, named(t, "r1"), canary, 1)
-	const n, most = 100, 64
+	const n, most = 130, 64 // more are dropped than there are places
 	for range n {
 		if status, text := r.do(t, http.MethodGet, ""); status != http.StatusOK || text != "r1" {
 			t.Fatalf("%d %q", status, text)
@@ -175,6 +175,29 @@ func TestMirrorIsBounded(t *testing.T) {
 	r.routeMirror(t, named(t, "r1"), named(t, "r4"), 1)
 	r.do(t, http.MethodGet, "")
 	eventually(t, "a copy ends", func() bool { return r.mirrorOf(t, "r4").Requests == 1 })
+}
+
+func TestTheCanarysOwnRequestsAreNotMirrored(t *testing.T) {
+	r, s := newSteered(t)
+	s.canary.Store(true)
+	stable, canary := named(t, "r1"), named(t, "r2")
+	r.routeMirror(t, stable, canary, 1)
+	if _, text := r.do(t, http.MethodGet, ""); text != "r2" {
+		t.Fatalf("answered by %s", text)
+	}
+	// Without weight the canary is drained, and nothing enters it.
+	r.version++
+	err := r.PutTable(t.Context(), traffic.Table{Version: r.version, Routes: []traffic.Route{{
+		App: "a", Version: r.version, Listener: traffic.Production, Hosts: []string{"a"}, Stable: stable, Canary: canary, Mirror: 1,
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.do(t, http.MethodGet, "")
+	eventually(t, "nothing is in flight", func() bool { return r.label(t, "r2").InFlight == 0 })
+	if got := r.mirrorOf(t, "r2"); got != (traffic.MirrorStatus{}) {
+		t.Errorf("got %+v, want no copies", got)
+	}
 }
 
 func TestMirrorOfARefusingCanary(t *testing.T) {
