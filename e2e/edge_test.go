@@ -80,6 +80,12 @@ func TestWhoGetsTheNewVersion(t *testing.T) {
 			t.Fatalf("a session got another cookie: %v", again.Cookies())
 		}
 	}
+	p.kill() // what control does after its next start is the same
+	p.start()
+	again, _ := p.get(t, url, nil)
+	if len(again.Cookies()) == 0 {
+		t.Error("after a restart of control a new client gets no cookie")
+	}
 	status := p.status()
 	until(t, "the copies are counted", 10*time.Second, func() bool {
 		_, text := p.get(t, status.Page+"/metrics", nil)

@@ -194,6 +194,10 @@ func (w *world) Set(_ context.Context, all ...release.Traffic) error {
 		if t.Routing.Canary != "" {
 			w.maxSplit[t.Routing.Canary] = max(w.maxSplit[t.Routing.Canary], t.Routing.Weight)
 		}
+		shared := t.Routing.Canary != ""
+		if shared != (t.Affinity == release.AffinityCookie) || shared != (t.Mirror == 0.5) {
+			w.t.Errorf("the edge is told of affinity %q and mirror %v, with the canary %q", t.Affinity, t.Mirror, t.Routing.Canary)
+		}
 		w.table[t.App] = t
 	}
 	w.scoredAt = time.Now()
@@ -370,6 +374,7 @@ func plan(image string, change ...func(*release.Plan)) release.Plan {
 	}
 	p.Release.Dwell, p.Release.Bake = quantity.Duration(10*time.Second), quantity.Duration(20*time.Second)
 	p.Release.Deadline = quantity.Duration(5 * time.Minute)
+	p.Release.Affinity, p.Release.Mirror = release.AffinityCookie, 0.5
 	for _, fn := range change {
 		fn(&p)
 	}

@@ -16,8 +16,9 @@ const warnEvery = 10 * time.Second
 // address cannot take what all share, and all together not what the edge has.
 type admission struct {
 	net.Listener
-	limits Limits
-	log    *slog.Logger
+	limits  Limits
+	counted *connections
+	log     *slog.Logger
 
 	mu     sync.Mutex
 	open   int
@@ -26,8 +27,14 @@ type admission struct {
 	warned time.Time
 }
 
-func newAdmission(l net.Listener, limits Limits, log *slog.Logger) *admission {
-	return &admission{Listener: l, limits: limits, log: log, from: make(map[netip.Prefix]int)}
+// connections are those of clients on one listener, for metrics.
+type connections struct {
+	open   atomic.Int64
+	closed atomic.Uint64 // for being above the limits
+}
+
+func newAdmission(l net.Listener, limits Limits, counted *connections, log *slog.Logger) *admission {
+	return &admission{Listener: l, limits: limits, counted: counted, log: log, from: make(map[netip.Prefix]int)}
 }
 
 // Accept implements net.Listener. A new connection has as long for its first
@@ -74,10 +81,12 @@ func (a *admission) enter(client netip.Prefix) bool {
 	defer a.mu.Unlock()
 	if a.open < a.limits.Connections && a.from[client] < a.limits.ClientConnections {
 		a.open++
+		a.counted.open.Add(1)
 		a.from[client]++
 		return true
 	}
 	a.turned++
+	a.counted.closed.Add(1)
 	if time.Since(a.warned) >= warnEvery {
 		a.log.Warn("connections over the limit are closed", "client", client.String(), "from_client", a.from[client],
 			"open", a.open, "closed", a.turned)
@@ -90,6 +99,7 @@ func (a *admission) leave(client netip.Prefix) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.open--
+	a.counted.open.Add(-1)
 	a.from[client]--
 	if a.from[client] == 0 {
 		delete(a.from, client)

@@ -179,7 +179,7 @@ func serve(s *http.Server, l net.Listener) error {
 // guarded keeps to the limits of connections, and refuses requests with ambiguous
 // framing before net/http reads them.
 func (e *Edge) guarded(name Listener, l net.Listener) net.Listener {
-	return framing.Listen(newAdmission(l, e.config.Limits, e.deps.Log), func(client net.Addr, reason error) {
+	return framing.Listen(newAdmission(l, e.config.Limits, e.router.clients[name], e.deps.Log), func(client net.Addr, reason error) {
 		e.router.refused[name].add(refusedFraming)
 		e.deps.Log.Debug("connection refused", "client", client.String(), "reason", reason)
 	})

@@ -127,6 +127,12 @@ func TestReliability17ConnectionsByClient(t *testing.T) {
 	if served(r.from(t, "127.0.0.5")) {
 		t.Error("a connection above the limit for all is served")
 	}
+	if got := r.metrics(t)[`davit_edge_closed_connections_total{listener="production"}`]; got != 3 {
+		t.Errorf("%v closed connections are counted, want 3", got)
+	}
+	if got := r.metrics(t)[`davit_edge_open_connections{listener="production"}`]; got != 8 {
+		t.Errorf("%v open connections are counted, want 8", got)
+	}
 	held[0].Close()
 	eventually(t, "the closed connection's place is free", func() bool { return served(r.from(t, "127.0.0.2")) })
 }

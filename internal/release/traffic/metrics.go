@@ -34,6 +34,7 @@ func (r *router) metrics() []byte {
 	var w exposition.Writer
 	w.Family("davit_edge_table_version", exposition.Gauge, "Version of the route table in force, 0 before the first.")
 	w.Sample(float64(r.version))
+	r.writeConnections(&w)
 	r.writeRefusals(&w)
 	w.Family("davit_edge_access_log_dropped_total", exposition.Counter, "Lines of the access log that could not be written in time, or at all.")
 	w.Sample(float64(r.access.dropped.Load()))
@@ -46,6 +47,18 @@ func (r *router) metrics() []byte {
 		}
 	}
 	return w.Bytes()
+}
+
+func (r *router) writeConnections(w *exposition.Writer) {
+	w.Family("davit_edge_open_connections", exposition.Gauge, "Connections of clients.")
+	for _, l := range []Listener{Production, Staging} {
+		w.Sample(float64(r.clients[l].open.Load()), "listener", string(l))
+	}
+	w.Family("davit_edge_closed_connections_total", exposition.Counter,
+		"Connections that were closed at once because there were too many, from one client or in all.")
+	for _, l := range []Listener{Production, Staging} {
+		w.Sample(float64(r.clients[l].closed.Load()), "listener", string(l))
+	}
 }
 
 func (r *router) writeRefusals(w *exposition.Writer) {

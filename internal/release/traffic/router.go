@@ -24,7 +24,8 @@ type router struct {
 	key      key          // not changed while requests are claimed
 	mirrors  atomic.Int64 // copies under way
 	access   *accessLog
-	refused  map[Listener]*refusals // not changed after newRouter
+	clients  map[Listener]*connections // not changed after newRouter
+	refused  map[Listener]*refusals    // not changed after newRouter
 
 	mu      sync.RWMutex
 	version uint64 // of the table, 0 before the first
@@ -59,6 +60,7 @@ type route struct {
 func newRouter(clock func() time.Duration, draw func() float64) *router {
 	return &router{
 		clock: clock, now: time.Now, draw: draw, recorder: NewRecorder(clock), key: newKey(), access: newAccessLog(),
+		clients: map[Listener]*connections{Production: {}, Staging: {}},
 		refused: map[Listener]*refusals{Production: {}, Staging: {}},
 		apps:    make(map[appKey]*app),
 	}
