@@ -88,3 +88,16 @@ func (x *exchange) transport() *http.Transport {
 	}
 	return v.transport
 }
+
+// cancelable returns a context for the attempt. HTTP/2 needs one that can be
+// canceled, see endless.Close.
+func (x *exchange) cancelable(ctx context.Context) context.Context {
+	if x.cancel != nil {
+		x.cancel() // of the attempt before
+		x.cancel = nil
+	}
+	if x.http2 {
+		ctx, x.cancel = context.WithCancel(ctx)
+	}
+	return ctx
+}

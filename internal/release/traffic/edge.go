@@ -160,12 +160,16 @@ func (e *Edge) Run(ctx context.Context) error {
 func (e *Edge) stop(servers ...*http.Server) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.config.Grace)
 	defer cancel()
-	var group errgroup.Group
+	var group, dismissal errgroup.Group
+	dismissing, dismissed := context.WithCancel(ctx)
+	dismissal.Go(func() error { e.router.dismissAll(dismissing); return nil })
 	for _, s := range servers {
 		group.Go(func() error { return s.Shutdown(ctx) })
 	}
 	err := group.Wait()
 	left := e.router.drainAll(ctx)
+	dismissed()
+	_ = dismissal.Wait() // it has no error
 	e.deps.Log.Info("edge stops", "cut_requests", left, "error", err)
 }
 

@@ -37,7 +37,10 @@ type exchange struct {
 	scored   atomic.Bool
 	answered time.Duration // when a gRPC call whose status is to come had headers
 	body     *heldBody
+	stream   stream       // the response, if it has no end of its own
+	followed *version     // that has the stream
 	http2    bool         // of the attempt under way
+	cancel   func()       // the attempt under way, if it is of HTTP/2
 	conn     *countedConn // of the attempt under way
 	preface  int64        // what had been sent on conn before this attempt
 }
@@ -53,18 +56,22 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	trace := &httptrace.ClientTrace{GotConn: x.gotConn}
 	ctx := httptrace.WithClientTrace(out.Context(), trace)
 	for {
-		attempt := out.WithContext(ctx)
+		transport := x.transport()
+		attempt := out.WithContext(x.cancelable(ctx))
 		attempt.URL = addressed(out.URL, x.target.address(x.turn))
 		if x.body != nil {
 			attempt.Body = x.body
 		}
-		res, err := x.transport().RoundTrip(attempt)
+		res, err := transport.RoundTrip(attempt)
 		if err == nil && res.StatusCode < 100 {
 			res.Body.Close()
 			err = fmt.Errorf("response has status %d", res.StatusCode)
 		}
 		if errors.Is(err, errDial) {
 			x.target.version.refused.Add(1)
+		}
+		if err == nil {
+			x.follow(res)
 		}
 		x.settle(res, err)
 		if err == nil {
@@ -199,6 +206,12 @@ func (x *exchange) unanswered(w http.ResponseWriter, r *http.Request, err error)
 // edge refused it by itself, says nothing against its version.
 func (x *exchange) end() {
 	x.score(OK)
+	if x.cancel != nil {
+		x.cancel()
+	}
+	if x.stream != nil {
+		x.followed.streams.remove(x.stream)
+	}
 	x.target.release()
 	if x.claimed.mirror != nil { // the request was never passed on
 		x.door.router.endMirror(x.claimed.mirror)

@@ -90,7 +90,7 @@ func (c *callee) StreamingInputCall(in grpc.ClientStreamingServer[pb.StreamingIn
 	}
 }
 
-// FullDuplexCall echoes message by message.
+// FullDuplexCall echoes message by message, and breaks off at an empty one.
 func (c *callee) FullDuplexCall(both grpc.BidiStreamingServer[pb.StreamingOutputCallRequest, pb.StreamingOutputCallResponse]) error {
 	for {
 		m, err := both.Recv()
@@ -99,6 +99,9 @@ func (c *callee) FullDuplexCall(both grpc.BidiStreamingServer[pb.StreamingOutput
 		}
 		if err != nil {
 			return err
+		}
+		if len(m.GetPayload().GetBody()) == 0 {
+			return status.Error(codes.Aborted, "empty")
 		}
 		if err := both.Send(&pb.StreamingOutputCallResponse{Payload: m.Payload}); err != nil {
 			return err
@@ -193,6 +196,23 @@ func TestGRPCCallsPass(t *testing.T) {
 		}
 		_ = stream.CloseSend()
 		if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+			t.Error(err)
+		}
+	})
+	t.Run("ended by the service", func(t *testing.T) {
+		stream, err := client.FullDuplexCall(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range []string{"one", ""} {
+			if err := stream.Send(&pb.StreamingOutputCallRequest{Payload: &pb.Payload{Body: []byte(text)}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); status.Code(err) != codes.Aborted {
 			t.Error(err)
 		}
 	})

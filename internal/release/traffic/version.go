@@ -14,6 +14,7 @@ type version struct {
 	dialect   *dialect
 	retired   bool // no route names it; guarded by the router's lock
 
+	streams  streams
 	turn     atomic.Uint64 // whose turn it is among the addresses
 	inFlight atomic.Int64  // claims that have not been released
 	requests atomic.Uint64 // first attempts with an outcome
