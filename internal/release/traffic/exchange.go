@@ -49,7 +49,7 @@ type exchange struct {
 // byte of it was sent and nothing of its body read.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	if out.Body != nil {
-		x.body = &heldBody{ReadCloser: out.Body}
+		x.body = &heldBody{ReadCloser: out.Body, of: x.in}
 	}
 	x.entry.passed(out)
 	x.mirror(out)
@@ -238,6 +238,7 @@ func (x *exchange) deliver(res *http.Response) *http.Response {
 // heldBody is a request body that outlives an attempt that did not read it.
 type heldBody struct {
 	io.ReadCloser
+	of     *http.Request
 	read   atomic.Bool
 	failed atomic.Bool // the client did not send it to its end
 }
@@ -245,7 +246,10 @@ type heldBody struct {
 func (b *heldBody) Read(p []byte) (int, error) {
 	b.read.Store(true)
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
+		stripForged(b.of.Trailer) // which has come with the end
+	case err != nil:
 		b.failed.Store(true)
 	}
 	return n, err

@@ -22,6 +22,7 @@ func rewrite(p *httputil.ProxyRequest) {
 	p.Out.URL.RawQuery = p.In.URL.RawQuery
 	// Shared, not cloned: the trailers are there when the body has been read.
 	p.Out.Trailer = p.In.Trailer
+	stripForged(p.Out.Trailer)
 	stripForged(p.Out.Header)
 	stripCookie(p.Out.Header)
 	p.SetXForwarded()
@@ -32,12 +33,40 @@ func rewrite(p *httputil.ProxyRequest) {
 // trusted.
 func stripForged(h http.Header) {
 	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Davit-") {
+		if forged(name) {
 			delete(h, name)
 		}
 	}
-	h.Del("Forwarded")
-	h.Del("X-Real-Ip")
+}
+
+// forged reports whether a field of this name says what only the edge may say. An
+// underscore is as good as a hyphen: apps that get fields as environment variables
+// cannot tell them apart (RFC 3875 section 4.1.18).
+func forged(name string) bool {
+	return beginsLike(name, "x-forwarded-") || beginsLike(name, "x-davit-") ||
+		len(name) == len("forwarded") && beginsLike(name, "forwarded") ||
+		len(name) == len("x-real-ip") && beginsLike(name, "x-real-ip")
+}
+
+// beginsLike compares without regard to case and to hyphens and underscores; the
+// prefix is in lower case with hyphens.
+func beginsLike(name, prefix string) bool {
+	if len(name) < len(prefix) {
+		return false
+	}
+	for i := range len(prefix) {
+		c := name[i]
+		switch {
+		case c == '_':
+			c = '-'
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		}
+		if c != prefix[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // identify keeps the caller's request id and trace, or makes them.
