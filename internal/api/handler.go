@@ -69,6 +69,11 @@ func NewHandler(watcher Watcher, steerer Steerer, scrubber Scrubber, journal Jou
 	h.mux.HandleFunc("POST /v1/registry/scrub", h.scrub)
 	h.mux.HandleFunc("POST /v1/backup", h.backup)
 	h.mux.HandleFunc("POST /v1/shutdown", h.shutdown)
+	if safe, ok := steerer.(Safe); ok {
+		h.mux.HandleFunc("GET /v1/apps/{app}/secrets", h.secrets(safe))
+		h.mux.HandleFunc("PUT /v1/apps/{app}/secrets/{name}", h.setSecret(safe))
+		h.mux.HandleFunc("DELETE /v1/apps/{app}/secrets/{name}", h.removeSecret(safe))
+	}
 	if by, ok := watcher.(Previewer); ok {
 		h.mux.HandleFunc("POST /v1/apps/{app}/preview", h.preview(by))
 	}

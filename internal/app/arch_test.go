@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/x/exposition":                {},
 	"internal/x/exposition/expositiontest": {},
 	"internal/x/quantity":                  {},
+	"internal/x/redact":                    {},
 	"internal/x/systemd":                   {},
 	"internal/driver":                      {"internal/x/quantity"},
 	"internal/source":                      {},
@@ -107,6 +108,7 @@ var allowed = map[string][]string{
 	"internal/verify": {"internal/driver", "internal/registry", "internal/x/quantity"},
 	"internal/audit":  {"internal/x/atomicfile"},
 	"internal/backup": {},
+	"internal/secret": {"internal/x/atomicfile"},
 	"internal/release/traffic": {
 		"internal/release/traffic/framing", "internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity",
 	},
@@ -127,7 +129,7 @@ var allowed = map[string][]string{
 		"examples", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
 		"internal/check/hadolintfile", "internal/config",
 		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
-		"internal/release/analysis", "internal/release/traffic", "internal/source", "internal/verify",
+		"internal/release/analysis", "internal/release/traffic", "internal/secret", "internal/source", "internal/verify",
 		"internal/web", "internal/workshop", "internal/workshop/proof", "internal/x/atomicfile", "internal/x/exposition",
 		"internal/x/quantity", "internal/x/systemd",
 	},
@@ -150,6 +152,7 @@ var keepers = map[string][]string{
 		"internal/build", "internal/workshop", "internal/registry", "internal/verify", "bench",
 	},
 	"github.com/ncruces/go-sqlite3": {"internal/audit", "internal/registry"},
+	"filippo.io/age":                {"internal/secret"},
 }
 
 type listed struct {

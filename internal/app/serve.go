@@ -19,6 +19,7 @@ import (
 	"github.com/davit-dev/davit/internal/driver/process"
 	"github.com/davit-dev/davit/internal/registry"
 	"github.com/davit-dev/davit/internal/release"
+	"github.com/davit-dev/davit/internal/secret"
 	"github.com/davit-dev/davit/internal/web"
 	"github.com/davit-dev/davit/internal/x/systemd"
 )
@@ -56,6 +57,7 @@ type Platform struct {
 	held     *os.File // the data folder's lock
 	journal  journal
 	images   *registry.Store
+	secrets  *secret.Store
 	edge     *edge
 	fleet    *fleet
 	router   *router
@@ -106,6 +108,9 @@ func open(ctx context.Context, cfg ServeConfig) (_ *Platform, err error) {
 	p.images, err = registry.Open(p.paths.Registry(), registry.Options{Held: p.holder, Log: cfg.Log.With("part", "registry")})
 	if err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
+	}
+	if p.secrets, err = secret.Open(p.paths.Data); err != nil {
+		return nil, err
 	}
 	if p.edge, err = openEdge(ctx, p.paths, cfg, p.sockets, cfg.Log.With("part", "edge")); err != nil {
 		return nil, err

@@ -67,6 +67,7 @@ type options struct {
 	withoutKeys, verify                      bool
 	retain                                   age
 	update, recursive                        bool
+	stage                                    string
 }
 
 // call is a command being run.
@@ -86,6 +87,7 @@ func commands() []command {
 		serveCommand(), downCommand(),
 		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(), previewCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
+		secretCommand(),
 		auditCommand(), registryCommand(), backupCommand(), restoreCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),
 	}
