@@ -10,13 +10,19 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
 // accessQueue is how many lines wait for the disk; what comes above is dropped.
-const accessQueue = 8192
+// The other two bound what clients can put into a line, and so what waits.
+const (
+	accessQueue = 4096
+	maxPath     = 1024
+	maxWord     = 256
+)
 
 // accessLog writes a line for each request into a file, if it is told to, without
 // any request waiting for the disk. run writes; the rest is safe for concurrent
@@ -143,7 +149,8 @@ func (d *door) begin(r *http.Request) *access {
 		return nil
 	}
 	return &access{began: d.router.clock(), line: accessLine{
-		Time: d.router.now().UTC(), Listener: d.listener, Proto: r.Proto, Method: r.Method, Host: r.Host, Path: rawPath(r.URL),
+		Time: d.router.now().UTC(), Listener: d.listener, Proto: r.Proto, Method: cut(r.Method, maxWord), Host: cut(r.Host, maxWord),
+		Path: cut(rawPath(r.URL), maxPath),
 	}}
 }
 
@@ -153,6 +160,15 @@ func rawPath(u *url.URL) string {
 		return u.Opaque
 	}
 	return u.EscapedPath()
+}
+
+// cut returns the beginning of s, marked as such where it is not the whole. It is
+// a copy, so that a line does not keep its request in memory.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return strings.Clone(s)
+	}
+	return s[:most] + "…"
 }
 
 // over returns w, seen by the log.
@@ -174,7 +190,8 @@ func (a *access) drawn(c claimed) {
 // passed notes by what the request is known to its version.
 func (a *access) passed(out *http.Request) {
 	if a != nil {
-		a.line.RequestID, a.line.Traceparent = out.Header.Get(requestIDHeader), out.Header.Get(traceparentHeader)
+		a.line.RequestID = out.Header.Get(requestIDHeader)
+		a.line.Traceparent = cut(out.Header.Get(traceparentHeader), maxWord)
 	}
 }
 

@@ -88,9 +88,13 @@ func TestAccessLog(t *testing.T) {
 	if l := readLog(t, file, 3)[2]; l.Status != 404 || l.Listener != "staging" || l.Host != "nobody" || l.Path != "/x" || l.Release != "" {
 		t.Errorf("got %+v", l)
 	}
+	send(t, request(t, http.MethodGet, r.url+"/"+strings.Repeat("<", 9000), "nobody", ""))
+	if l := readLog(t, file, 4)[3]; len(l.Path) > 1100 || !strings.HasSuffix(l.Path, "…") || l.Status != 404 {
+		t.Errorf("a long path has become %d bytes: %.40s", len(l.Path), l.Path)
+	}
 	r.route(t, refusing(t, "r2"), nil, 0)
 	r.do(t, http.MethodGet, "")
-	if l := readLog(t, file, 4)[3]; l.Status != 502 || l.App != "a" || l.Release != "" {
+	if l := readLog(t, file, 5)[4]; l.Status != 502 || l.App != "a" || l.Release != "" {
 		t.Errorf("got %+v", l)
 	}
 }

@@ -23,7 +23,7 @@ type Sessions struct {
 	app, canary string
 
 	mu   sync.Mutex
-	seen []uint64 // Bloom filter
+	seen []uint64 // Bloom filter, made when the first session comes
 	// resumed says that the edge was started while there was a canary already: it
 	// is forgotten who was counted.
 	resumed bool
@@ -33,7 +33,7 @@ type Sessions struct {
 func NewSessions(app, canary string) *Sessions { return newSessions(newKey(), app, canary) }
 
 func newSessions(k key, app, canary string) *Sessions {
-	return &Sessions{key: k, app: app, canary: canary, seen: make([]uint64, filterBits/64)}
+	return &Sessions{key: k, app: app, canary: canary}
 }
 
 // Canary says whether a session is the canary's at a weight. Sessions are drawn
@@ -57,6 +57,9 @@ func (s *Sessions) First(id string) bool {
 	defer s.mu.Unlock()
 	if s.resumed {
 		return false
+	}
+	if s.seen == nil {
+		s.seen = make([]uint64, filterBits/64)
 	}
 	first := false
 	for i := range filterMarks {
