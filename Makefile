@@ -4,7 +4,7 @@ TOOL := $(GO) tool -modfile=tools/go.mod
 
 export CGO_ENABLED ?= 0
 
-.PHONY: build test lint fmt fuzz golden e2e chaos bench-build bench-check bench-canary docs deps verify clean
+.PHONY: build test lint fmt fuzz golden e2e chaos bench-build bench-check bench-canary bench-release docs deps verify clean
 
 build: ## the one binary, into bin/
 	$(GO) build -trimpath -o bin/davit ./cmd/davit
@@ -50,6 +50,9 @@ RUNS ?= 10000
 bench-canary: ## verdicts on simulated releases, beside Flagger's, Argo Rollouts' and Kayenta's; writes docs/canary.md; takes about 20 minutes
 	mkdir -p docs/canary
 	$(GO) run ./bench/canary -runs $(RUNS) -page docs/canary.md -plots docs/canary
+
+bench-release: ## the edge beside Caddy and nginx, swaps under load, the loop: a table of figures and bars; takes about 15 minutes
+	$(GO) run ./bench/release -rounds $(ROUNDS)
 
 deps: ## the list of packages in the binary
 	$(GO) list -deps ./cmd/davit | grep -v '^github.com/davit-dev' | grep -E '^[^/]+\.[^/]+/' | sort > deps.txt

@@ -98,6 +98,7 @@ var allowed = map[string][]string{
 	"bench/check":              {"internal/check", "internal/check/agree", "internal/check/project"},
 	"bench/canary":             {"internal/release/analysis", "internal/release/others"},
 	"bench/dockerfiles":        {"internal/build/recipe"},
+	"bench/release":            {"examples", "internal/release/traffic"},
 	"bench/build":              {"examples", "internal/build/base", "internal/build/layer", "internal/registry"},
 	"internal/registry/blob":   {"internal/x/atomicfile"},
 	"internal/registry/index":  {},
