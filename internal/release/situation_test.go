@@ -3,6 +3,7 @@ package release
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -306,8 +307,8 @@ func (s *situation) accidents() []move {
 func (s *situation) crash() string {
 	s.mishaps--
 	app := replayed(s.journal)
-	if before, after := appPrint(s.app, s.elapsed), appPrint(app, s.elapsed); before != after {
-		return fmt.Sprintf("a crash changes the state from %s to %s", before, after)
+	if !reflect.DeepEqual(known(app), known(s.app)) {
+		return fmt.Sprintf("a crash changes the state from %s to %s", appPrint(s.app, s.elapsed), appPrint(app, s.elapsed))
 	}
 	s.app, s.done, s.canceled = app, map[int64]Result{}, map[int64]bool{}
 	if r := app.current(); r != nil {
@@ -317,6 +318,22 @@ func (s *situation) crash() string {
 		s.route(app.Routing, app.Version)
 	}
 	return ""
+}
+
+// known is all that an app knows; of a test, which holds functions, what it says.
+func known(a *App) []any {
+	app := *a
+	all := []any{&app}
+	app.Releases = nil
+	for _, r := range a.Releases {
+		release := *r
+		release.test = nil
+		all = append(all, release)
+		if r.test != nil {
+			all = append(all, r.test.Verdict())
+		}
+	}
+	return all
 }
 
 // forbidden says which rule a decision breaks.
@@ -408,7 +425,6 @@ func (s *situation) clone() *situation {
 	for i, r := range app.Releases {
 		release := *r
 		release.Approved, release.steps = maps.Clone(r.Approved), maps.Clone(r.steps)
-		release.Trace = nil
 		app.Releases[i] = &release
 	}
 	c.instances, c.gone, c.done = maps.Clone(s.instances), maps.Clone(s.gone), maps.Clone(s.done)
