@@ -125,6 +125,7 @@ func (c *chaos) newest() string {
 // version deserves; only a canary that was killed is taken back though it is good.
 func (c *chaos) settle(id string) {
 	c.t.Helper()
+	edges := c.kills["edge"]
 	s, killed := c.await(id)
 	good := strings.HasPrefix(c.versions[id], "good")
 	switch {
@@ -132,6 +133,7 @@ func (c *chaos) settle(id string) {
 		c.live, c.back = c.versions[id], c.live
 	case s.Outcome == "rolled_back" && !good:
 	case s.Outcome == "rolled_back" && killed: // for its end, or for what it failed to answer then
+	case s.Outcome == "rejected" && c.kills["edge"] > edges: // its proof was in flight in the edge
 	case s.Waiting != "": // control was away for too long on a slow machine: a person is asked
 		c.p.must("", "abort", id)
 	default:

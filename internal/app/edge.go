@@ -129,13 +129,15 @@ func (e *edge) start(ctx context.Context) error {
 		return fmt.Errorf("start the edge: %w", err)
 	}
 	e.starts.Add(1)
+	alive, ended := context.WithCancel(ctx)
 	go func() {
 		_ = cmd.Wait() // how it ended is seen by Watch, and stands in its log
+		ended()
 		if leash != nil {
 			leash.Close()
 		}
 	}()
-	return e.answer(ctx)
+	return e.answer(alive)
 }
 
 // logAccess tells the edge where its access log is, or that there is none.
@@ -203,7 +205,7 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// answer waits until the edge does.
+// answer waits until the edge does, or ctx ends, as it does with the edge.
 func (e *edge) answer(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, edgePatience)
 	defer cancel()

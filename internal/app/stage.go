@@ -3,6 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/davit-dev/davit/internal/release"
@@ -38,7 +41,10 @@ func (s *stage) Start(ctx context.Context) (verify.Site, error) {
 	if err != nil {
 		return verify.Site{}, err
 	}
-	if err := s.prover.router.stage(ctx, s.plan.App, s.plan.Hosts, instance); err != nil {
+	err = despiteRestart(ctx, func() error {
+		return s.prover.router.stage(ctx, s.plan.App, s.plan.Hosts, instance)
+	})
+	if err != nil {
 		return verify.Site{}, err
 	}
 	return verify.Site{URL: s.prover.url, Host: s.plan.Hosts[0]}, nil
@@ -50,7 +56,28 @@ const stagingGrace = 5 * time.Second
 // Stop implements verify.Stage.
 func (s *stage) Stop(ctx context.Context) error {
 	return errors.Join(
-		s.prover.router.unstage(ctx, s.plan.App),
+		despiteRestart(ctx, func() error { return s.prover.router.unstage(ctx, s.plan.App) }),
 		s.prover.fleet.Stop(ctx, s.id, stagingGrace),
 	)
+}
+
+// despiteRestart tells the edge something again as long as it is being started:
+// that it has died says nothing about a plan.
+func despiteRestart(ctx context.Context, tell func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, edgePatience)
+	defer cancel()
+	for {
+		err := tell()
+		if !edgeGone(err) || !wait(ctx, 50*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+// edgeGone says whether an error is that of an edge that is not there, or died
+// before it answered.
+func edgeGone(err error) bool {
+	return slices.ContainsFunc([]error{
+		syscall.ECONNREFUSED, syscall.ENOENT, syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF,
+	}, func(gone error) bool { return errors.Is(err, gone) })
 }

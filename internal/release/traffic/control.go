@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -30,13 +31,36 @@ type drained struct {
 	Left int64 `json:"left"`
 }
 
+// dyingTime is how long an edge that was killed may still seem to answer: the
+// kernel closes its descriptors one after the other, and control may have seen the
+// end of the first.
+const dyingTime = 2 * time.Second
+
+// vacant waits until nobody answers on a unix socket.
+func vacant(ctx context.Context, path string) error {
+	var d net.Dialer
+	for deadline := time.Now().Add(dyingTime); ; {
+		c, err := d.DialContext(ctx, "unix", path)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("look for another edge: %w", context.Cause(ctx))
+		case err != nil && !errors.Is(err, syscall.EAGAIN): // which is a queue that is full
+			return nil // nobody there is what is waited for
+		case err == nil:
+			c.Close()
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("another edge answers on %s", path)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // listenSocket opens the unix socket for the owner alone. A socket that a dead
 // edge left behind is replaced, one that answers is not.
 func listenSocket(ctx context.Context, path string) (net.Listener, error) {
-	var d net.Dialer
-	if c, err := d.DialContext(ctx, "unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("another edge answers on %s", path)
+	if err := vacant(ctx, path); err != nil {
+		return nil, err
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
 		return nil, fmt.Errorf("%s is there and is not a socket", path)
