@@ -120,7 +120,7 @@ func TestClientsPush(t *testing.T) {
 		clean(t, runCommand(t, "", env, crane, "pull", "--insecure", target+":crane", filepath.Join(t.TempDir(), "back.tar")))
 	})
 	t.Run("podman", func(t *testing.T) {
-		podman, root := need(t, "podman"), t.TempDir()
+		podman, root := need(t, "podman"), store(t)
 		args := func(args ...string) []string {
 			return append([]string{
 				"--root", filepath.Join(root, "root"), "--runroot", filepath.Join(root, "run"), "--tmpdir", filepath.Join(root, "tmp"),
@@ -132,6 +132,20 @@ func TestClientsPush(t *testing.T) {
 			strings.TrimSpace(pulled), "docker://"+target+":podman")...))
 		clean(t, runCommand(t, "", os.Environ(), podman, args("pull", "-q", "--tls-verify=false", target+":podman")...))
 	})
+}
+
+// store is a folder for podman, which goes on cleaning up in it for a moment
+// after the last command.
+func store(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "davit-podman-") //nolint:usetesting // it is removed with patience
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		until(t, "the removal of podman's store", 20*time.Second, func() bool { return os.RemoveAll(dir) == nil })
+	})
+	return dir
 }
 
 // clean wants exit code 0 and returns what was printed.
@@ -147,7 +161,7 @@ func clean(t *testing.T, r result) string {
 // network, and asks it something.
 func podmanRuns(t *testing.T, reference string) {
 	podman := need(t, "podman")
-	dir := t.TempDir()
+	dir := store(t)
 	podmanArgs := func(args ...string) []string {
 		return append([]string{
 			"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),

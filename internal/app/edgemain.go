@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/davit-dev/davit/internal/release/traffic"
@@ -19,9 +20,17 @@ const (
 	fdStaging    = 4
 )
 
+// garbage is how much more memory than what is in use may be garbage, in percent.
+// The edge holds a few megabytes, and each request makes some kilobytes of garbage:
+// collecting it a quarter as often saves a tenth of the CPU time.
+const garbage = 400
+
 // RunEdge is the edge process: it serves on the listeners that control handed
 // over until ctx ends, or, with a tether, until standard input does.
 func RunEdge(ctx context.Context, data string, tether bool, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	paths, err := NewPaths(data)
 	if err != nil {
 		return err
