@@ -27,6 +27,7 @@ type edge struct {
 	staging    net.Listener
 	tether     bool
 	accessLog  string // absolute, "" without one
+	limits     EdgeLimits
 	log        *slog.Logger
 	starts     atomic.Int64
 }
@@ -41,7 +42,7 @@ const edgePatience = 10 * time.Second
 func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, given sockets, log *slog.Logger) (*edge, error) {
 	e := &edge{
 		paths: paths, client: traffic.NewClient(paths.EdgeSocket()),
-		tether: cfg.Tether, log: log,
+		tether: cfg.Tether, limits: cfg.Limits, log: log,
 	}
 	if cfg.AccessLog != "" {
 		file, err := filepath.Abs(cfg.AccessLog)
@@ -114,7 +115,8 @@ func (e *edge) start(ctx context.Context) error {
 		return fmt.Errorf("open the edge's log: %w", err)
 	}
 	defer logFile.Close()
-	cmd := exec.Command("/proc/self/exe", "edge", "--data", e.paths.Data) //nolint:noctx // it outlives us
+	args := append([]string{"edge", "--data", e.paths.Data}, e.limits.args()...)
+	cmd := exec.Command("/proc/self/exe", args...) //nolint:noctx // it outlives us
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.ExtraFiles = files
 	cmd.Args[0] = "davit" // what ps shows

@@ -27,7 +27,7 @@ const garbage = 400
 
 // RunEdge is the edge process: it serves on the listeners that control handed
 // over until ctx ends, or, with a tether, until standard input does.
-func RunEdge(ctx context.Context, data string, tether bool, log *slog.Logger) error {
+func RunEdge(ctx context.Context, data string, limits EdgeLimits, tether bool, log *slog.Logger) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
@@ -45,6 +45,7 @@ func RunEdge(ctx context.Context, data string, tether bool, log *slog.Logger) er
 	}
 	edge, err := traffic.New(traffic.Config{
 		Socket: paths.EdgeSocket(), TableFile: paths.Table(), KeyFile: paths.EdgeKey(),
+		Limits: limits.traffic(),
 	}, traffic.Deps{Production: production, Staging: staging, Log: log})
 	if err != nil {
 		return err

@@ -31,7 +31,8 @@ type ServeConfig struct {
 	Edge              string // production traffic
 	Staging           string // staging traffic
 	AccessLog         string // file for a line of each request; "": none
-	AcceptUnsandboxed bool   // run instances although nothing confines them
+	Limits            EdgeLimits
+	AcceptUnsandboxed bool // run instances although nothing confines them
 	// Retain is how long the evidence of releases that ended is kept; 0 is for ever.
 	Retain time.Duration
 	Tether bool      // end everything when standard input ends

@@ -48,6 +48,7 @@ func serviceUnit(program, data string, cfg ServeConfig) string {
 	if cfg.Retain > 0 {
 		command = append(command, "--retain", cfg.Retain.String())
 	}
+	command = append(command, cfg.Limits.args()...)
 	reload := ""
 	if cfg.AccessLog != "" {
 		command = append(command, "--access-log", cfg.AccessLog)

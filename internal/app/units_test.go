@@ -13,6 +13,7 @@ func TestUnits(t *testing.T) {
 	cfg := DefaultServeConfig()
 	cfg.Data = filepath.Join(t.TempDir(), "a b%c")
 	cfg.AccessLog = filepath.Join(cfg.Data, "access.log")
+	cfg.Limits = EdgeLimits{ClientConnections: 8000, Body: 1 << 20}
 	units, err := Units(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -27,6 +28,9 @@ func TestUnits(t *testing.T) {
 	}
 	if len(units) != 4 || !strings.Contains(units[0].Text, `--data "`) || !strings.Contains(units[0].Text, `a b%%c"`) {
 		t.Errorf("%d units, the first is\n%s", len(units), units[0].Text)
+	}
+	if !strings.Contains(units[0].Text, " --max-client-connections 8000 --max-body 1048576") {
+		t.Errorf("the limits are missing:\n%s", units[0].Text)
 	}
 	tool, err := exec.LookPath("systemd-analyze")
 	if err != nil {

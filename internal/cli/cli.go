@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
+
+	"github.com/davit-dev/davit/internal/app"
 )
 
 // Stdio is where a command reads and prints.
@@ -59,6 +61,7 @@ type options struct {
 	tail                                     int
 	lasts                                    time.Duration
 	accessLog                                string
+	limits                                   app.EdgeLimits
 	check                                    checkOptions
 	build                                    buildOptions
 	key                                      string

@@ -30,6 +30,7 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.edge, "edge", defaults.Edge, "address of production traffic")
 	f.StringVar(&o.staging, "staging", defaults.Staging, "address of staging traffic")
 	f.StringVar(&o.accessLog, "access-log", "", "file for a line of JSON about each request; SIGHUP begins it anew")
+	limitFlags(f, o)
 	f.BoolVar(&o.accept, "accept-unsandboxed", false, "run instances although nothing keeps them from the data folder")
 	f.BoolVar(&o.tether, "tether", false, "end everything when standard input ends")
 	f.Var(&o.retain, "retain", "how long the evidence of ended releases is kept, such as 90d; 0 is for ever")
@@ -37,17 +38,27 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.Lookup("print-systemd").NoOptDefVal = "-"
 }
 
+// limitFlags are of the edge's process, and so of 'davit serve', which starts it.
+func limitFlags(f *pflag.FlagSet, o *options) {
+	f.IntVar(&o.limits.Connections, "max-connections", 0, "most connections of clients; 0 is 16384, or what the descriptors allow")
+	f.IntVar(&o.limits.ClientConnections, "max-client-connections", 0, "most of them from one address; 0 is a quarter")
+	f.Int64Var(&o.limits.Body, "max-body", 0, "most bytes of a request's body; 0 is any number")
+}
+
 func runServe(ctx context.Context, c *call) error {
 	data, err := c.dataFolder()
 	if err != nil {
 		return err
+	}
+	if min(int64(c.limits.Connections), int64(c.limits.ClientConnections), c.limits.Body) < 0 {
+		return usageErrorf("--max-connections, --max-client-connections and --max-body take no negative numbers")
 	}
 	if c.accessLog == "-" {
 		return usageErrorf("--access-log takes a file, not -: the edge, which writes it, goes on when 'davit serve' ends")
 	}
 	cfg := app.ServeConfig{
 		Data: data, Listen: c.listen, Edge: c.edge, Staging: c.staging,
-		AccessLog: c.accessLog, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
+		AccessLog: c.accessLog, Limits: c.limits, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
 		Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
 	if c.units != "" {
@@ -95,6 +106,7 @@ func edgeCommand() command {
 		name: "edge", hidden: true, short: "The data plane; 'davit serve' starts it",
 		flags: func(f *pflag.FlagSet, o *options) {
 			dataFlag(f, o)
+			limitFlags(f, o)
 			f.BoolVar(&o.tether, "tether", false, "end when standard input does")
 		},
 		run: func(ctx context.Context, c *call) error {
@@ -102,7 +114,7 @@ func edgeCommand() command {
 			if err != nil {
 				return err
 			}
-			return app.RunEdge(ctx, data, c.tether, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+			return app.RunEdge(ctx, data, c.limits, c.tether, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 		},
 	}
 }
