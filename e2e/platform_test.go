@@ -58,6 +58,7 @@ type platform struct {
 	home  string
 	edge  string   // address that production answers on
 	args  []string // more, for `davit serve`
+	file  string   // the program that serves
 	serve *exec.Cmd
 	log   *os.File
 }
@@ -71,7 +72,7 @@ func newPlatform(t *testing.T, args ...string) *platform {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &platform{t: t, data: filepath.Join(dir, "data"), home: dir, log: log, args: args}
+	p := &platform{t: t, data: filepath.Join(dir, "data"), home: dir, log: log, args: args, file: binary}
 	t.Cleanup(func() {
 		if t.Failed() {
 			p.dumpLogs()
@@ -104,7 +105,7 @@ func (p *platform) start() {
 		edge = p.edge
 	}
 	args := append([]string{"serve", "--json", "--listen", listen, "--edge", edge, "--staging", "127.0.0.1:0"}, p.args...)
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(p.file, args...)
 	cmd.Env = p.env()
 	cmd.Stderr = p.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

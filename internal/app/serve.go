@@ -192,10 +192,8 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	if err := p.journal.note(ctx, "serving", "davit", map[string]string{"version": Version()}); err != nil {
 		return err
 	}
-	if _, err := p.edge.client.Status(ctx); err != nil {
-		if err := p.edge.start(ctx); err != nil {
-			return err
-		}
+	if err := p.edge.prepare(ctx); err != nil {
+		return err
 	}
 	if err := p.edge.logAccess(ctx); err != nil {
 		return err
@@ -204,6 +202,7 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { p.edge.reopenLog(ctx); return nil })
 	group.Go(func() error { p.edge.run(ctx); return nil })
+	group.Go(func() error { p.edge.renew(ctx); return nil })
 	group.Go(func() error { return p.engine.Run(ctx) })
 	group.Go(func() error { return p.images.Run(ctx) })
 	group.Go(func() error {

@@ -97,6 +97,7 @@ func (e *Edge) controlServer() *http.Server {
 	mux.HandleFunc("POST /drain", e.postDrain)
 	mux.HandleFunc("GET /watch", e.getWatch)
 	mux.HandleFunc("GET /listeners", e.getListeners)
+	mux.HandleFunc("POST /retire", e.postRetire)
 	return &http.Server{
 		Handler: mux, ReadHeaderTimeout: defaultHeaderTime,
 		ErrorLog: slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),

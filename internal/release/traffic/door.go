@@ -35,6 +35,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Other protocols, h2c above all, would be a tunnel past the edge's rules.
 		// A server may ignore an offer to upgrade (RFC 9110 section 7.8).
 		r.Header.Del("Upgrade")
+		if d.router.retiring.Load() {
+			w.Header().Set("Connection", "close")
+		}
 	}
 	host := hostname(r.Host)
 	c, err := d.router.claim(d.listener, host, r)

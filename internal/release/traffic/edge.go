@@ -58,6 +58,7 @@ type Edge struct {
 	config Config
 	deps   Deps
 	router *router
+	retire func() // lets a running edge go; see retirement
 
 	mu      sync.Mutex // held while a table is put, and while leases lapse
 	table   Table
@@ -127,11 +128,14 @@ func (e *Edge) Run(ctx context.Context) error {
 		return fmt.Errorf("start edge: %w", err)
 	}
 	defer socket.Close()
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	// Requests outlive ctx: they have the grace.
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	production, staging := e.server(work, Production), e.server(work, Staging)
 	control := e.controlServer()
+	e.retire = e.retirement(end, control)
 
 	e.deps.Log.Info("edge serves", "production", e.deps.Production.Addr().String(),
 		"staging", e.deps.Staging.Addr().String(), "table", e.table.Version)
@@ -140,8 +144,8 @@ func (e *Edge) Run(ctx context.Context) error {
 	defer finish()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { e.router.access.run(done, e.deps.Log); return nil })
-	group.Go(func() error { return serve(production, e.guarded(Production, e.deps.Production)) })
-	group.Go(func() error { return serve(staging, e.guarded(Staging, e.deps.Staging)) })
+	group.Go(func() error { return e.served(serve(production, e.guarded(Production, e.deps.Production))) })
+	group.Go(func() error { return e.served(serve(staging, e.guarded(Staging, e.deps.Staging))) })
 	group.Go(func() error { return serve(control, socket) })
 	group.Go(func() error { e.sweep(running); return nil })
 	group.Go(func() error {

@@ -27,6 +27,8 @@ type router struct {
 	clients  map[Listener]*connections // not changed after newRouter
 	refused  map[Listener]*refusals    // not changed after newRouter
 
+	retiring atomic.Bool // every answer ends its connection
+
 	mu      sync.RWMutex
 	version uint64 // of the table, 0 before the first
 	hosts   map[Listener]map[string]*route
