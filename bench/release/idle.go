@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -20,6 +22,9 @@ func (b *bench) idle(ctx context.Context, t *table) (err error) {
 	for n := range b.apps {
 		dir, err := p.orders(fmt.Sprintf("app-%d", n), atOnce)
 		if err != nil {
+			return err
+		}
+		if err := os.RemoveAll(filepath.Join(dir, "acceptance")); err != nil { // nothing of it is measured here
 			return err
 		}
 		if _, err := p.ship(ctx, dir); err != nil {
