@@ -3,6 +3,7 @@ package traffic_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -149,10 +150,15 @@ var ambiguous = map[string]struct {
 // connections and looks at every byte that reaches the version.
 func TestReliability16AmbiguousFramingIsNotForwarded(t *testing.T) {
 	r := newRig(t, t.TempDir(), nil)
-	version, target := newWitness(t, "r1")
-	r.route(t, target, nil, 0)
+	// Each has a version of its own: what it got late is not taken for another's.
+	witnessed := func(t *testing.T) *witness {
+		version, target := newWitness(t, fmt.Sprintf("r%d", r.version+1))
+		r.route(t, target, nil, 0)
+		return version
+	}
 	for name, c := range ambiguous {
 		t.Run(name, func(t *testing.T) {
+			version := witnessed(t)
 			got := r.raw(t, c.sent)
 			if !strings.HasPrefix(got, "HTTP/1.1 400 ") || strings.Count(got, "HTTP/1.1 ") != 1 {
 				t.Errorf("answered %q, want one 400", got)
@@ -166,6 +172,7 @@ func TestReliability16AmbiguousFramingIsNotForwarded(t *testing.T) {
 			}
 		})
 		t.Run(name+", pipelined", func(t *testing.T) {
+			version := witnessed(t)
 			got := r.raw(t, "GET /good HTTP/1.1\r\nHost: a\r\n\r\n"+c.sent)
 			if strings.Count(got, "HTTP/1.1 ") != 2 || !strings.HasPrefix(got, "HTTP/1.1 200 ") || !strings.Contains(got, "HTTP/1.1 400 ") {
 				t.Errorf("answered %q, want 200 and 400", got)
