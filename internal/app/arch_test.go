@@ -119,7 +119,7 @@ var allowed = map[string][]string{
 	"internal/release": {
 		"internal/driver", "internal/verify", "internal/release/analysis", "internal/release/others", "internal/x/quantity",
 	},
-	"internal/driver/process":    {"internal/driver", "internal/x/atomicfile", "internal/x/quantity"},
+	"internal/driver/process":    {"internal/driver", "internal/x/atomicfile", "internal/x/quantity", "internal/x/redact"},
 	"internal/driver/drivertest": {"internal/driver", "internal/x/quantity"},
 	"internal/config": {
 		"internal/build", "internal/check", "internal/check/finding", "internal/check/rule", "internal/driver", "internal/release", "internal/verify", "internal/x/quantity",
@@ -132,7 +132,7 @@ var allowed = map[string][]string{
 		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
 		"internal/release/analysis", "internal/release/traffic", "internal/secret", "internal/source", "internal/verify",
 		"internal/web", "internal/workshop", "internal/workshop/proof", "internal/x/atomicfile", "internal/x/exposition",
-		"internal/x/quantity", "internal/x/systemd",
+		"internal/x/quantity", "internal/x/redact", "internal/x/systemd",
 	},
 	"internal/cli": {
 		"internal/api", "internal/app", "internal/build", "internal/check", "internal/check/finding", "internal/check/render", "internal/config",

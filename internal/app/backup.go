@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,9 @@ func (a *archivist) write(ctx context.Context, w io.Writer, keys bool) (err erro
 		Format: backup.Format, Made: time.Now().UTC().Truncate(time.Second), Davit: Version(),
 		Checkpoint: head.Note, Key: head.Key, Missing: append([]string{}, missing...),
 	}
+	if err := a.hold(dir, files); err != nil {
+		return err
+	}
 	if err := a.files(&m, files, keys); err != nil {
 		return err
 	}
@@ -176,19 +180,42 @@ func (a *archivist) makeFolder() (string, error) {
 	return os.MkdirTemp(a.paths.Data, backupPrefix)
 }
 
+// madeLater are the files that are made when they are needed first.
+func madeLater() []string {
+	return []string{backup.PasswordName, backup.EdgeKeyName, backup.SecretsName, backup.OpenerName}
+}
+
+// hold copies what may be replaced while the archive is written.
+func (a *archivist) hold(dir string, files map[string]string) error {
+	for _, name := range []string{backup.SecretsName} {
+		data, err := os.ReadFile(filepath.Join(a.paths.Data, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		files[name] = filepath.Join(dir, name)
+		if err == nil {
+			err = os.WriteFile(files[name], data, 0o600)
+		}
+		if err != nil {
+			return fmt.Errorf("prepare backup: %w", err)
+		}
+	}
+	return nil
+}
+
 // files adds the journal, the index and the keys to a manifest.
 func (a *archivist) files(m *backup.Manifest, files map[string]string, keys bool) error {
 	names := []string{backup.JournalName, backup.PublicName, backup.IndexName}
 	if keys {
-		names = append(names, backup.KeyName, backup.PasswordName, backup.EdgeKeyName)
+		names = append(names, backup.KeyName, backup.PasswordName, backup.EdgeKeyName, backup.OpenerName, backup.SecretsName)
 	}
 	for _, name := range names {
 		if files[name] == "" {
 			files[name] = filepath.Join(a.paths.Data, name)
 		}
 		member, err := sumFile(name, files[name])
-		if errors.Is(err, os.ErrNotExist) && (name == backup.PasswordName || name == backup.EdgeKeyName) {
-			continue // they are made when they are needed first
+		if errors.Is(err, os.ErrNotExist) && slices.Contains(madeLater(), name) {
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("prepare backup: %w", err)

@@ -105,6 +105,9 @@ func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (rele
 	if err != nil {
 		return release.Summary{}, &release.RefusalError{Code: release.CodeInvalid, Message: err.Error()}
 	}
+	if err := d.admitSecrets(plan); err != nil {
+		return release.Summary{}, err
+	}
 	return d.platform.engine.Submit(ctx, release.Submission{
 		Plan: plan, Stored: s.Plan, Evidence: evidence, Actor: actor, Supersede: s.Supersede,
 	})

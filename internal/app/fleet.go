@@ -12,6 +12,7 @@ import (
 	"github.com/davit-dev/davit/internal/driver/process"
 	"github.com/davit-dev/davit/internal/registry"
 	"github.com/davit-dev/davit/internal/release"
+	"github.com/davit-dev/davit/internal/secret"
 )
 
 // stagingSuffix tells the instance in staging from the one in production.
@@ -19,22 +20,35 @@ const stagingSuffix = "-staging"
 
 // fleet runs releases with the process driver, from images of the registry.
 type fleet struct {
-	images *registry.Store
-	driver *process.Driver
+	images  *registry.Store
+	secrets *secret.Store
+	driver  *process.Driver
 }
 
 // Start implements release.Fleet.
 func (f *fleet) Start(ctx context.Context, id string, plan release.Plan) error {
-	_, err := f.start(ctx, id, plan)
+	_, err := f.start(ctx, id, secret.Production, plan)
 	return err
 }
 
-func (f *fleet) start(ctx context.Context, id string, plan release.Plan) (driver.Instance, error) {
-	image, err := f.images.Unpack(ctx, plan.Image.Repository, plan.Image.Digest)
+// start starts an instance with the secrets of a stage, whose values are in
+// nothing that it returns.
+func (f *fleet) start(ctx context.Context, id string, stage secret.Stage, plan release.Plan) (driver.Instance, error) {
+	values, err := f.secrets.Values(plan.App, stage, versions(plan, stage))
+	if err != nil {
+		return driver.Instance{}, err
+	}
+	instance, err := f.run(ctx, driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values}, plan.Image)
+	return instance, veil{f.secrets, plan.App}.error(err)
+}
+
+func (f *fleet) run(ctx context.Context, spec driver.Spec, from release.Image) (driver.Instance, error) {
+	image, err := f.images.Unpack(ctx, from.Repository, from.Digest)
 	if err != nil {
 		return driver.Instance{}, fmt.Errorf("unpack image: %w", err)
 	}
-	return f.driver.Start(ctx, driver.Spec{ID: id, App: plan.App, Image: image, Run: plan.Run})
+	spec.Image = image
+	return f.driver.Start(ctx, spec)
 }
 
 // Stop implements release.Fleet.
@@ -48,13 +62,13 @@ func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Heal
 	if err != nil {
 		return nil, err
 	}
-	health := map[string]release.Health{}
+	health, hide := map[string]release.Health{}, veil{f.secrets, app}
 	for _, i := range instances {
 		if i.App != app || strings.HasSuffix(i.ID, stagingSuffix) {
 			continue
 		}
 		health[i.ID] = release.Health{
-			Ready: i.State == driver.Ready, Restarts: i.Restarts, Reason: i.Reason,
+			Ready: i.State == driver.Ready, Restarts: i.Restarts, Reason: hide.text(i.Reason),
 		}
 	}
 	return health, nil

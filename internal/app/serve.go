@@ -163,7 +163,7 @@ func (p *Platform) openFleet() error {
 	if err != nil {
 		return err
 	}
-	p.fleet = &fleet{images: p.images, driver: d}
+	p.fleet = &fleet{images: p.images, secrets: p.secrets, driver: d}
 	return nil
 }
 

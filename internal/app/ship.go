@@ -88,7 +88,11 @@ func Ship(ctx context.Context, cfg ShipConfig) (release.Summary, error) {
 	if err != nil {
 		return release.Summary{}, err
 	}
-	plan, err := newPlan(tree, settings, cargo.Digest())
+	secrets, err := server.versions(ctx, settings.Name, settings.Run.Secrets)
+	if err != nil {
+		return release.Summary{}, err
+	}
+	plan, err := newPlan(tree, settings, cargo.Digest(), secrets)
 	if err != nil {
 		return release.Summary{}, err
 	}
@@ -182,7 +186,7 @@ func (s *shipment) build(ctx context.Context, tree source.Tree, settings config.
 }
 
 // newPlan makes the plan of an image with the configuration it was built by.
-func newPlan(tree source.Tree, settings config.Config, digest string) (release.Plan, error) {
+func newPlan(tree source.Tree, settings config.Config, digest string, secrets []release.Secret) (release.Plan, error) {
 	suite, err := verify.Load(tree.Dir, settings.Verify)
 	if err != nil {
 		return release.Plan{}, err
@@ -195,6 +199,7 @@ func newPlan(tree source.Tree, settings config.Config, digest string) (release.P
 		Run:     settings.Run,
 		Verify:  suite,
 		Release: settings.Release,
+		Secrets: secrets,
 	}
 	return plan, plan.Validate()
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/davit-dev/davit/internal/release"
+	"github.com/davit-dev/davit/internal/secret"
 	"github.com/davit-dev/davit/internal/verify"
 )
 
@@ -22,7 +23,10 @@ type prover struct {
 // Prove implements release.Prover.
 func (p *prover) Prove(ctx context.Context, id string, plan release.Plan) (verify.Report, error) {
 	plan.Run = withEnv(plan.Run, plan.Verify.Env)
-	return verify.Image(ctx, plan.Verify, &stage{prover: p, id: id + stagingSuffix, plan: plan})
+	plan.Run.Secrets = nil // those that staging has are given to it; another may be a variable of verify.env
+	report, err := verify.Image(ctx, plan.Verify, &stage{prover: p, id: id + stagingSuffix, plan: plan})
+	hide := veil{p.fleet.secrets, plan.App}
+	return hide.report(report), hide.error(err)
 }
 
 // stage is one instance in staging, and the route that leads to it.
@@ -37,7 +41,7 @@ func (s *stage) Start(ctx context.Context) (verify.Site, error) {
 	if err := s.prover.fleet.Stop(ctx, s.id, 0); err != nil {
 		return verify.Site{}, err
 	}
-	instance, err := s.prover.fleet.start(ctx, s.id, s.plan)
+	instance, err := s.prover.fleet.start(ctx, s.id, secret.Staging, s.plan)
 	if err != nil {
 		return verify.Site{}, err
 	}

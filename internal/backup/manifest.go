@@ -32,6 +32,8 @@ const (
 	KeyName      = "journal.key"
 	PasswordName = "registry.password"
 	EdgeKeyName  = "edge.key"
+	SecretsName  = "secrets.age" // with the key that opens it, or not at all
+	OpenerName   = "secrets.key"
 	IndexName    = "registry/registry.db"
 )
 
@@ -151,7 +153,7 @@ func (m Manifest) validate() error {
 func (m Member) validate() error {
 	digest, blob := BlobDigest(m.Name)
 	switch m.Name {
-	case JournalName, PublicName, KeyName, PasswordName, EdgeKeyName, IndexName:
+	case JournalName, PublicName, KeyName, PasswordName, EdgeKeyName, SecretsName, OpenerName, IndexName:
 	default:
 		if !blob {
 			return errors.New("no davit writes a file of this name")

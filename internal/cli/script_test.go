@@ -40,6 +40,8 @@ func TestMain(m *testing.M) {
 //	orders DIR V S   writes the tour's service: version V, share S of failures
 //	traffic HOST P N sends N requests a second for path P to the edge, in the background
 //	exits N WORDS…   runs a davit command that has to end with exit code N
+//	get HOST PATH    sends a request to the edge; its answer is the standard output
+//	nowhere WORD F…  looks for a word in all files below folders
 //	until WORDS…     repeats a davit command until it succeeds and prints the last word
 func TestScript(t *testing.T) {
 	cache := t.TempDir()
@@ -67,7 +69,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "orders": orders, "traffic": traffic, "exits": exits, "until": until,
-			"damage": damage,
+			"damage": damage, "get": get, "nowhere": nowhere,
 		},
 	})
 }
@@ -210,6 +212,45 @@ func traffic(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}()
 	ts.Defer(func() { stop(); <-done })
+}
+
+// get sends one request to the edge and shows the answer.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: get HOST PATH")
+	}
+	req, err := http.NewRequest(http.MethodGet, "http://"+ts.Getenv("EDGE")+args[1], nil)
+	ts.Check(err)
+	req.Host = args[0]
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	_, err = io.Copy(ts.Stdout(), resp.Body)
+	ts.Check(err)
+}
+
+// nowhere fails when a word is in one of the files.
+func nowhere(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: nowhere WORD FILE…")
+	}
+	files := 0
+	for _, name := range args[1:] {
+		ts.Check(filepath.WalkDir(ts.MkAbs(name), func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			files++
+			data, err := os.ReadFile(path)
+			if strings.Contains(string(data), args[0]) {
+				return fmt.Errorf("%s holds %s", path, args[0])
+			}
+			return err
+		}))
+	}
+	if files == 0 {
+		ts.Fatalf("there is no file below %q", args[1:])
+	}
 }
 
 // until repeats a davit command until its output holds the last word.

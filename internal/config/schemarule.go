@@ -8,6 +8,7 @@ import (
 	"github.com/davit-dev/davit/internal/build"
 	"github.com/davit-dev/davit/internal/check/finding"
 	checkrule "github.com/davit-dev/davit/internal/check/rule"
+	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/x/quantity"
 )
@@ -101,6 +102,8 @@ func schemaRules() map[string]rule {
 		"run.health.path":     {Pattern: absolute},
 		"run.health.failures": {Minimum: new(1.0)},
 		"run.wait[]":          {Pattern: target},
+		"run.secrets":         {MaxItems: 100, UniqueItems: true},
+		"run.secrets[]":       {Pattern: driver.SecretForm},
 		"verify.load":         {Required: []string{"request", "rate", "duration", "p95"}},
 		"verify.load.request": {MinItems: 1, MaxItems: 50},
 		"verify.load.rate":    {ExclusiveMinimum: new(0.0)},

@@ -17,6 +17,10 @@ type Spec struct {
 	Image Image    `json:"image"`
 	Run   Config   `json:"run"`
 	Env   []string `json:"env,omitempty"` // KEY=VALUE, after the image's and before $PORT
+
+	// Secrets are variables whose values nobody but the program may see: a driver
+	// keeps them off the disk, out of the log and out of the arguments.
+	Secrets map[string]string `json:"-"`
 }
 
 // Image is an image unpacked on this machine.
@@ -32,12 +36,14 @@ type Image struct {
 
 // Config is the run part of davit.yaml.
 type Config struct {
-	Port   int               `json:"port" yaml:"port"`
-	Args   []string          `json:"args,omitempty" yaml:"args"` // nil: the image's own
-	Env    map[string]string `json:"env,omitempty" yaml:"env"`
-	Health Health            `json:"health" yaml:"health"`
-	Wait   []string          `json:"wait,omitempty" yaml:"wait"` // tcp://host:port or http://host:port/path
-	Drain  quantity.Duration `json:"drain" yaml:"drain"`
+	Port int               `json:"port" yaml:"port"`
+	Args []string          `json:"args,omitempty" yaml:"args"` // nil: the image's own
+	Env  map[string]string `json:"env,omitempty" yaml:"env"`
+	// Secrets names the variables whose values davit keeps.
+	Secrets []string          `json:"secrets,omitempty" yaml:"secrets"`
+	Health  Health            `json:"health" yaml:"health"`
+	Wait    []string          `json:"wait,omitempty" yaml:"wait"` // tcp://host:port or http://host:port/path
+	Drain   quantity.Duration `json:"drain" yaml:"drain"`
 }
 
 // Health says how an instance is asked whether it is well.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,6 +20,11 @@ func (c Config) Validate() error {
 	for name := range c.Env {
 		if err := validateEnvName(name); err != nil {
 			errs = append(errs, fmt.Errorf("env.%s: %w", name, err))
+		}
+	}
+	for i, name := range c.Secrets {
+		if err := c.validateSecret(i, name); err != nil {
+			errs = append(errs, fmt.Errorf("secrets[%d]: %w", i, err))
 		}
 	}
 	for i, wait := range c.Wait {
@@ -56,6 +63,29 @@ func validateEnvName(name string) error {
 		return errors.New("is given by davit to each instance; use $(PORT) or $(HOST) in other values")
 	}
 	return nil
+}
+
+// maxSecrets is how many secrets an instance may have.
+const maxSecrets = 100
+
+// SecretForm is what the name of a secret looks like.
+const SecretForm = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
+
+var secretForm = regexp.MustCompile(SecretForm)
+
+func (c Config) validateSecret(i int, name string) error {
+	_, plain := c.Env[name]
+	switch {
+	case i >= maxSecrets:
+		return fmt.Errorf("at most %d secrets are allowed", maxSecrets)
+	case !secretForm.MatchString(name):
+		return fmt.Errorf("%q is not the name of a variable: letters, digits and _, no digit first", name)
+	case plain:
+		return fmt.Errorf("%s is in env, too; its value is either there or kept by davit", name)
+	case slices.Contains(c.Secrets[:i], name):
+		return fmt.Errorf("%s is there twice", name)
+	}
+	return validateEnvName(name)
 }
 
 func validateWait(wait string) error {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/verify"
@@ -34,6 +35,15 @@ type Plan struct {
 	Run     driver.Config `json:"run"`
 	Verify  verify.Suite  `json:"verify"`
 	Release Config        `json:"release"`
+	Secrets []Secret      `json:"secrets,omitempty"` // of Run.Secrets, in that order
+}
+
+// Secret names the version of a secret that a release runs with. The values are
+// known to the platform alone.
+type Secret struct {
+	Name       string `json:"name"`              // of the variable
+	Production string `json:"production"`        // fingerprint
+	Staging    string `json:"staging,omitempty"` // "": it has no value there
 }
 
 // Image names an image in davit's registry.
@@ -103,11 +113,29 @@ func (p Plan) Validate() error {
 	if err := p.Run.Validate(); err != nil {
 		return fmt.Errorf("run.%w", err)
 	}
+	if err := p.validateSecrets(); err != nil {
+		return err
+	}
 	if err := p.Verify.Validate(); err != nil {
 		return fmt.Errorf("verify.%w", err)
 	}
 	if err := p.Release.Validate(); err != nil {
 		return fmt.Errorf("release.%w", err)
+	}
+	return nil
+}
+
+// validateSecrets wants a version for each secret that instances need.
+func (p Plan) validateSecrets() error {
+	named := make([]string, 0, len(p.Secrets))
+	for _, s := range p.Secrets {
+		if s.Production == "" {
+			return fmt.Errorf("secrets: %s has no version for production", s.Name)
+		}
+		named = append(named, s.Name)
+	}
+	if !slices.Equal(named, p.Run.Secrets) {
+		return fmt.Errorf("run.secrets: the plan has versions of %q, and %q are needed", named, p.Run.Secrets)
 	}
 	return nil
 }

@@ -79,6 +79,28 @@ func environmentAndArguments(t *testing.T, s *suite) {
 	}
 }
 
+func secrets(t *testing.T, s *suite) {
+	i := s.start(t, s.spec(env("URL", "x://me:$(NAME)@db"), func(spec *driver.Spec) {
+		spec.Run.Args = []string{"--name=$(NAME)"}
+		spec.Secrets = map[string]string{"NAME": "$(PORT)-hunter22"}
+	}))
+	self := SelfOf(t, i)
+	for _, want := range []string{"NAME=$(PORT)-hunter22", "URL=x://me:$(PORT)-hunter22@db"} {
+		if !slices.Contains(self.Env, want) {
+			t.Errorf("%s is not in the environment: %q", want, self.Env)
+		}
+	}
+	if strings.Contains(strings.Join(self.Args, " "), "hunter22") {
+		t.Errorf("everybody can see the arguments %q", self.Args)
+	}
+	Until(t, "the line without the secret", func() bool {
+		return strings.Contains(s.read(t, "app-1", 0), " out|hello from [redacted]\n")
+	})
+	if all := s.read(t, "app-1", 0); strings.Contains(all, "hunter22") {
+		t.Errorf("it is in the log: %q", all)
+	}
+}
+
 func redirectIsHealthy(t *testing.T, s *suite) {
 	s.start(t, s.spec(func(spec *driver.Spec) { spec.Run.Health.Path = "/moved" }))
 }

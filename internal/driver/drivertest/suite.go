@@ -36,6 +36,7 @@ func Run(t *testing.T, image driver.Image, fresh func(t *testing.T) Open) {
 		{"starts, answers and stops", startsAnswersStops},
 		{"a start is done once", startIsDoneOnce},
 		{"environment and arguments", environmentAndArguments},
+		{"secrets are in the environment alone", secrets},
 		{"a redirect is healthy", redirectIsHealthy},
 		{"a request in flight is finished", inFlightIsFinished},
 		{"what does not end is killed", stubbornIsKilled},

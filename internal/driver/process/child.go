@@ -157,8 +157,11 @@ func (s *shim) setup() (setup, error) {
 		return setup{}, errors.New("the image has no ENTRYPOINT, and run.args is empty")
 	}
 	env := environment(spec, s.now().Address)
+	open := spec
+	open.Secrets = nil // everybody on the machine can read arguments (proc(5), cmdline)
+	shown := environment(open, s.now().Address)
 	for i, arg := range argv {
-		argv[i] = expand(arg, env.look)
+		argv[i] = expand(arg, shown.look)
 	}
 	return setup{
 		Level: s.order.Level, Image: spec.Image.Root, Root: filepath.Join(s.dir, rootName),

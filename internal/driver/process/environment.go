@@ -13,9 +13,10 @@ import (
 type variables map[string]string
 
 // environment is exactly what the program sees: the image's variables, those of
-// the configuration, those of the spec, and where to listen; later ones win.
-// Nothing of davit's own leaks in. $(NAME) in the configuration's and the spec's
-// values is another variable's value; the image's are taken as they are.
+// the configuration, those of the spec, secrets, and where to listen; later ones
+// win. Nothing of davit's own leaks in. $(NAME) in the configuration's and the
+// spec's values is another variable's value; the image's and secrets are taken as
+// they are.
 func environment(spec driver.Spec, address string) variables {
 	host, port, _ := net.SplitHostPort(address)
 	plain, given := variables{}, variables{}
@@ -27,9 +28,9 @@ func environment(spec driver.Spec, address string) variables {
 		given.put(pair)
 	}
 	maps.DeleteFunc(plain, func(name, _ string) bool { _, again := given[name]; return again })
-	for name, value := range map[string]string{"HOST": host, "PORT": port} {
-		plain[name] = value
-		delete(given, name)
+	for _, fixed := range []variables{spec.Secrets, {"HOST": host, "PORT": port}} {
+		maps.Copy(plain, fixed)
+		maps.DeleteFunc(given, func(name, _ string) bool { _, taken := fixed[name]; return taken })
 	}
 	r := resolver{done: plain, given: given}
 	for _, name := range slices.Sorted(maps.Keys(given)) {

@@ -35,6 +35,7 @@ type order struct {
 	Log        string      `json:"log"`
 	Executable string      `json:"executable"`
 	Tether     bool        `json:"tether"`
+	Secrets    bool        `json:"secrets,omitempty"` // it is given some as fdSecrets
 }
 
 func readOrder(dir string) (order, error) {
@@ -89,7 +90,7 @@ func (d *Driver) launch(spec driver.Spec) (*shimProcess, error) {
 	d.pruneLogs(spec.App)
 	text, err := json.Marshal(order{
 		Version: orderVersion, Spec: spec, Level: level, Log: log,
-		Executable: d.cfg.Executable, Tether: d.cfg.Tether,
+		Executable: d.cfg.Executable, Tether: d.cfg.Tether, Secrets: len(spec.Secrets) > 0,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make instance: %w", err)
@@ -98,12 +99,17 @@ func (d *Driver) launch(spec driver.Spec) (*shimProcess, error) {
 	if err := os.WriteFile(filepath.Join(dir, orderName), text, 0o600); err != nil {
 		return nil, fmt.Errorf("make instance: %w", err)
 	}
-	return d.spawn(dir)
+	handed, err := handOver(spec.Secrets)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = closeAll(handed...) }()
+	return d.spawn(dir, handed)
 }
 
 // spawn starts a shim in a session of its own, which the terminal's Ctrl-C does
 // not reach.
-func (d *Driver) spawn(dir string) (*shimProcess, error) {
+func (d *Driver) spawn(dir string, handed []*os.File) (*shimProcess, error) {
 	complaints, err := os.OpenFile(filepath.Join(dir, errorsName), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start the shim: %w", err)
@@ -113,6 +119,7 @@ func (d *Driver) spawn(dir string) (*shimProcess, error) {
 	cmd.Args[0] = "davit"                              // what ps shows
 	cmd.Env = []string{"GOMAXPROCS=1"}                 // it only ever waits
 	cmd.Dir, cmd.Stderr = "/", complaints              // a file: nobody has to read it
+	cmd.ExtraFiles = handed
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var leash *os.File
 	if d.cfg.Tether {

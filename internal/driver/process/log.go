@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"github.com/davit-dev/davit/internal/x/redact"
 )
 
 // The bounds of a log.
@@ -28,6 +30,7 @@ const (
 // "2006-01-02T15:04:05.000Z out|text".
 type logFile struct {
 	path string
+	hide *redact.Redactor // takes the program's secrets out
 
 	mu      sync.Mutex
 	file    *os.File
@@ -68,6 +71,7 @@ func (l *logFile) note(format string, args ...any) { l.write(notesName, fmt.Spri
 
 // write adds a line. A log that cannot be written is no reason to stop.
 func (l *logFile) write(stream, text string) {
+	text = l.hide.Text(text)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()

@@ -187,6 +187,7 @@ func TestProcess(t *testing.T) {
 		"root of an image is not the host's":   rootIsNotTheHosts,
 		"Reliability29 no sandbox is refused":  unconfinedIsRefused,
 		"shim-init by hand is harmless":        initIsHarmlessByHand,
+		"Reliability28 secrets stay in memory": secretsStayInMemory,
 		"a killed shim takes its program":      killedShim,
 		"a shim that hangs is listed, stopped": hangingShim,
 		"SIGTERM to a shim is an orderly end":  terminatedShim,

@@ -5,16 +5,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/davit-dev/davit/internal/driver"
+	"github.com/davit-dev/davit/internal/x/redact"
 )
 
 // ShimMain is the command `davit shim DIR`: it looks after one instance until it
@@ -59,10 +62,16 @@ func runShim(dir string) error {
 	if err != nil {
 		return err
 	}
+	if o.Secrets {
+		if o.Spec.Secrets, err = takeOver(); err != nil {
+			return err
+		}
+	}
 	log, err := openLog(o.Log)
 	if err != nil {
 		return err
 	}
+	log.hide = redact.New(slices.Collect(maps.Values(o.Spec.Secrets))...)
 	stopping, stop := context.WithCancel(context.Background())
 	defer stop()
 	killing, kill := context.WithCancel(context.Background())
