@@ -103,7 +103,7 @@ func schemaRules() map[string]rule {
 		"run.health.failures": {Minimum: new(1.0)},
 		"run.wait[]":          {Pattern: target},
 		"run.secrets":         {MaxItems: 100, UniqueItems: true},
-		"run.secrets[]":       {Pattern: driver.SecretForm},
+		"run.secrets[]":       {Pattern: driver.VariableForm},
 		"verify.load":         {Required: []string{"request", "rate", "duration", "p95"}},
 		"verify.load.request": {MinItems: 1, MaxItems: 50},
 		"verify.load.rate":    {ExclusiveMinimum: new(0.0)},

@@ -68,17 +68,17 @@ func validateEnvName(name string) error {
 // maxSecrets is how many secrets an instance may have.
 const maxSecrets = 100
 
-// SecretForm is what the name of a secret looks like.
-const SecretForm = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
+// VariableForm is what the name of a variable that holds a secret looks like.
+const VariableForm = `^[A-Za-z_][A-Za-z0-9_]{0,127}$`
 
-var secretForm = regexp.MustCompile(SecretForm)
+var variableForm = regexp.MustCompile(VariableForm)
 
 func (c Config) validateSecret(i int, name string) error {
 	_, plain := c.Env[name]
 	switch {
 	case i >= maxSecrets:
 		return fmt.Errorf("at most %d secrets are allowed", maxSecrets)
-	case !secretForm.MatchString(name):
+	case !variableForm.MatchString(name):
 		return fmt.Errorf("%q is not the name of a variable: letters, digits and _, no digit first", name)
 	case plain:
 		return fmt.Errorf("%s is in env, too; its value is either there or kept by davit", name)
