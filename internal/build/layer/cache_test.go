@@ -98,6 +98,44 @@ func TestCacheMakesAgainWhatIsNotWhole(t *testing.T) {
 	}
 }
 
+// Who got as many bytes as a layer has would take it for whole.
+func TestADamagedLayerIsNeverReadToItsEnd(t *testing.T) {
+	for name, harm := range map[string]func(path string, whole []byte) error{
+		"a bit": func(path string, whole []byte) error {
+			whole[len(whole)/2] ^= 1
+			return os.WriteFile(path, whole, 0o600)
+		},
+		"cut":    func(path string, whole []byte) error { return os.WriteFile(path, whole[:len(whole)-1], 0o600) },
+		"longer": func(path string, whole []byte) error { return os.WriteFile(path, append(whole, 0), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			made, _, err := Cache{Dir: t.TempDir()}.Layer(t.Context(), small(), Gzip)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole, err := os.ReadFile(made.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := harm(made.path, whole); err != nil {
+				t.Fatal(err)
+			}
+			blob, err := made.Compressed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer blob.Close()
+			got, err := io.ReadAll(blob)
+			if err == nil || int64(len(got)) >= made.Bytes() {
+				t.Errorf("%d of %d bytes, %v", len(got), made.Bytes(), err)
+			}
+			if _, err := os.Stat(made.path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("it was not removed: %v", err)
+			}
+		})
+	}
+}
+
 // failing accepts some bytes and no more, as a full disk does.
 type failing struct{ left int }
 

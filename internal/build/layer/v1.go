@@ -39,15 +39,15 @@ func (l Layer) Size() (int64, error) { return l.described.Size, nil }
 // MediaType implements v1.Layer.
 func (l Layer) MediaType() (types.MediaType, error) { return l.compression.mediaType(), nil }
 
-// Compressed implements v1.Layer. The last read fails when the file does not
-// hold the bytes that were put into it, and the file is removed then, so that
-// the next build makes it again.
+// Compressed implements v1.Layer. The read of the last bytes fails when the file
+// does not hold what was put into it, and the file is removed then, so that the
+// next build makes it again.
 func (l Layer) Compressed() (io.ReadCloser, error) {
 	f, err := os.Open(l.path)
 	if err != nil {
 		return nil, fmt.Errorf("open layer: %w", err)
 	}
-	return &checkedReader{file: f, want: l.described.Digest, sum: sha256.New()}, nil
+	return &checkedReader{file: f, want: l.described, sum: sha256.New()}, nil
 }
 
 // Uncompressed implements v1.Layer.
@@ -63,18 +63,23 @@ func (l Layer) Uncompressed() (io.ReadCloser, error) {
 	return &unpackedReader{ReadCloser: archive, below: compressed}, nil
 }
 
-// checkedReader hashes what is read through it.
+// checkedReader hashes what is read through it, and keeps the last bytes until it
+// has seen that all were right: nobody takes a damaged layer for a whole one.
 type checkedReader struct {
 	file *os.File
-	want v1.Hash
+	want described
 	sum  hash.Hash
+	read int64
 }
 
 func (r *checkedReader) Read(p []byte) (int, error) {
 	n, err := r.file.Read(p)
 	_, _ = r.sum.Write(p[:n]) // a hash does not fail
-	if errors.Is(err, io.EOF) && hex.EncodeToString(r.sum.Sum(nil)) != r.want.Hex {
-		return n, errors.Join(
+	r.read += int64(n)
+	cut := errors.Is(err, io.EOF) && r.read < r.want.Size
+	whole := r.read == r.want.Size && hex.EncodeToString(r.sum.Sum(nil)) == r.want.Digest.Hex
+	if cut || r.read >= r.want.Size && !whole {
+		return 0, errors.Join(
 			fmt.Errorf("layer %s is damaged in the cache; it was removed, build again", r.file.Name()),
 			os.Remove(r.file.Name()))
 	}

@@ -197,6 +197,8 @@ func (x *exchange) unanswered(w http.ResponseWriter, r *http.Request, err error)
 	case x.abandoned():
 		w.Header().Set("Connection", "close")
 		http.Error(w, "the request's body is malformed", http.StatusBadRequest)
+	case isGRPC(r.Header):
+		x.endCall(w)
 	default:
 		http.Error(w, "the app does not answer", http.StatusBadGateway)
 	}

@@ -3,7 +3,9 @@ package traffic
 import (
 	"errors"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -32,6 +34,40 @@ func grpcOutcome(status string) Outcome {
 	default:
 		return Failed
 	}
+}
+
+// endCall ends a call that no version answered, with headers alone ("Trailers-Only"
+// of gRPC over HTTP/2). A version gives up a call whose deadline is over by resetting
+// its stream, maybe before the client has noticed: that is its deadline, not an app
+// that is away.
+func (x *exchange) endCall(w http.ResponseWriter) {
+	status, message := "14", "the app does not answer"
+	if timeout, ok := callTimeout(x.in.Header.Get("Grpc-Timeout")); ok && x.door.router.clock()-x.began >= timeout {
+		status, message = "4", "the deadline is over"
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set(grpcStatus, status)
+	h.Set("Grpc-Message", message)
+	w.WriteHeader(http.StatusOK)
+}
+
+// callTimeout reads a Timeout of gRPC over HTTP/2: at most 8 digits and a unit. ok
+// is false for none and for what is none.
+func callTimeout(text string) (_ time.Duration, ok bool) {
+	const most = 8
+	if len(text) < 2 || len(text) > most+1 {
+		return 0, false
+	}
+	units := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second, 'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}
+	unit, known := units[text[len(text)-1]]
+	n, err := strconv.ParseUint(text[:len(text)-1], 10, 32)
+	if err != nil || !known || n > uint64(math.MaxInt64/unit) {
+		return 0, false
+	}
+	return time.Duration(n) * unit, true
 }
 
 // settle gives a request the outcome of an attempt that has headers or an error.

@@ -244,6 +244,49 @@ func TestGRPCCallsPass(t *testing.T) {
 	})
 }
 
+// resetter is a service that resets the stream of every call after a while.
+func resetter(tb testing.TB, after time.Duration) *traffic.Target {
+	tb.Helper()
+	l := listen(tb)
+	var protocols http.Protocols
+	protocols.SetUnencryptedHTTP2(true)
+	s := &http.Server{Protocols: &protocols, ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		time.Sleep(after)
+		panic(http.ErrAbortHandler)
+	})}
+	go func() { _ = s.Serve(l) }()
+	tb.Cleanup(func() { _ = s.Close() })
+	return target("r1", l.Addr().String())
+}
+
+// A service may end a call at its deadline by a reset alone, before the client has
+// seen that it is over.
+func TestGRPCCallThatIsReset(t *testing.T) {
+	for deadline, want := range map[string]string{"5m": "4", "20S": "14", "": "14", "x": "14"} {
+		t.Run(deadline, func(t *testing.T) {
+			r := newRig(t, t.TempDir(), nil)
+			r.route(t, resetter(t, 10*time.Millisecond), nil, 0)
+			var protocols http.Protocols
+			protocols.SetUnencryptedHTTP2(true)
+			transport := &http.Transport{Protocols: &protocols}
+			defer transport.CloseIdleConnections()
+			req := request(t, http.MethodPost, r.url+"/a.B/C", "a", "\x00\x00\x00\x00\x00")
+			req.Header = http.Header{"Content-Type": {"application/grpc+proto"}, "Te": {"trailers"}}
+			if deadline != "" {
+				req.Header.Set("Grpc-Timeout", deadline)
+			}
+			res, err := transport.RoundTrip(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if got := res.Header.Get("Grpc-Status"); got != want || res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "application/grpc" {
+				t.Errorf("got %d, %v; want the status %s", res.StatusCode, res.Header, want)
+			}
+		})
+	}
+}
+
 func TestGRPCStatusIsTheOutcome(t *testing.T) {
 	r := newRig(t, t.TempDir(), nil)
 	callee, target := newCallee(t)

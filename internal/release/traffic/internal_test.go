@@ -301,3 +301,19 @@ func TestAccessLogNeverWaits(t *testing.T) {
 		t.Errorf("%d lines dropped, %d wait", got, len(r.access.lines))
 	}
 }
+
+func TestCallTimeout(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1n": 1, "20u": 20 * time.Microsecond, "300m": 300 * time.Millisecond, "4S": 4 * time.Second, "5M": 5 * time.Minute,
+		"6H": 6 * time.Hour, "99999999S": 99999999 * time.Second, "0S": 0,
+	} {
+		if got, ok := callTimeout(text); got != want || !ok {
+			t.Errorf("%s: %v, %v; want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", "S", "1", "-1S", "+1S", "1s", "1.5S", "100000000S", "99999999H", " 1S", "1S "} {
+		if got, ok := callTimeout(text); ok {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
