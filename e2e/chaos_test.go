@@ -35,8 +35,8 @@ release:
 `
 
 // TestChaos releases good and bad versions and goes back by hand, under traffic,
-// while control, the edge and instances are killed at random. What fails is
-// either a bad version's own, or was on what was killed; the end is the one that
+// while control, the edge and instances are killed and davit is upgraded at random.
+// What fails is either a bad version's own, or was on what was killed; the end is the one that
 // the releases have by themselves. It takes half a minute, or as long as
 // DAVIT_CHAOS says; DAVIT_SEED repeats the same decisions.
 func TestChaos(t *testing.T) {
@@ -182,11 +182,14 @@ func (c *chaos) rollback() {
 	c.t.Logf("%s (%s): by hand", id, c.live)
 }
 
-// accident kills one of the processes, or makes a backup, and says whether it was the instance of
-// the release that is on its way.
+// accident kills one of the processes, makes a backup, or puts another program in
+// the place of davit. It says whether it killed the instance of the release that is
+// on its way.
 func (c *chaos) accident(id string) bool {
 	c.t.Helper()
-	switch n := c.rng.IntN(11); {
+	switch n := c.rng.IntN(12); {
+	case n == 11:
+		c.upgrade()
 	case n == 10:
 		c.backup()
 	case n < 5:
@@ -245,6 +248,14 @@ func (c *chaos) killInstance(id string) (killed string) {
 		return id
 	}
 	return ""
+}
+
+// upgrade replaces control at once, and the edge when no release is under way.
+// Nothing may be lost by either.
+func (c *chaos) upgrade() {
+	c.t.Helper()
+	c.p.upgrade()
+	c.kills["nothing: an upgrade"]++
 }
 
 // backup is no accident, but comes as unexpectedly.

@@ -139,6 +139,25 @@ func (p *platform) kill() {
 	p.serve = nil
 }
 
+// upgrade puts another program in the place of the one that serves, and serves with
+// that.
+func (p *platform) upgrade() {
+	p.t.Helper()
+	data, err := os.ReadFile(binary)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.file = filepath.Join(p.home, "davit")
+	if err := os.WriteFile(p.file+".new", data, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.Rename(p.file+".new", p.file); err != nil {
+		p.t.Fatal(err)
+	}
+	p.kill()
+	p.start()
+}
+
 func (p *platform) env() []string {
 	env := []string{"DAVIT_DATA=" + p.data, "XDG_STATE_HOME=" + filepath.Join(p.home, "state"), "NO_COLOR=1"}
 	for _, kv := range os.Environ() {

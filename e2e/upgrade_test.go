@@ -16,16 +16,7 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	before := p.status()
 	load := startLoad(t, p.edge, "orders.localhost", "/orders/1", 200)
 
-	data, err := os.ReadFile(binary)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.file = filepath.Join(t.TempDir(), "davit")
-	if err := os.WriteFile(p.file, data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	p.kill()
-	p.start()
+	p.upgrade()
 	until(t, "the new edge", 30*time.Second, func() bool {
 		s := p.status()
 		return s.Edge.PID > 0 && s.Edge.PID != before.Edge.PID
