@@ -73,7 +73,7 @@ func idleCount() (int, error) {
 	const spare = 500
 	var files unix.Rlimit
 	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files)
-	return int(min(idleClients, (files.Cur-spare)/2)), err //nolint:gosec // it is at most idleClients
+	return int(min(idleClients, (files.Cur-spare)/2)), err
 }
 
 // beside returns the others' 99th percentile under an attack as a multiple of that

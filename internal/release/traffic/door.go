@@ -39,6 +39,10 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Connection", "close")
 		}
 	}
+	if from := clientOf(r); !from.stays(r) {
+		from.gaveUp(r, d.limits.Resets)
+		panic(http.ErrAbortHandler)
+	}
 	host := hostname(r.Host)
 	c, err := d.router.claim(d.listener, host, r)
 	if err != nil {

@@ -190,7 +190,7 @@ func (x *exchange) hold(t *target) {
 func (x *exchange) unanswered(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case r.Context().Err() != nil:
-		x.door.limits.gaveUp(r)
+		clientOf(r).gaveUp(r, x.door.limits.Resets)
 		panic(http.ErrAbortHandler)
 	case tooLong(err):
 		http.Error(w, "the request's body is too long", http.StatusRequestEntityTooLarge)
@@ -222,6 +222,7 @@ func (x *exchange) end() {
 
 // deliver counts the response on the version that gave it.
 func (x *exchange) deliver(res *http.Response) *http.Response {
+	clientOf(x.in).answered()
 	v := x.target.version
 	v.codes[res.StatusCode/100%10].Add(1)
 	x.entry.answered(v, res.StatusCode)

@@ -2,9 +2,11 @@ package traffic
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"runtime"
@@ -315,5 +317,35 @@ func TestCallTimeout(t *testing.T) {
 		if got, ok := callTimeout(text); ok {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+func TestAClientThatGivesUpIsNotBelieved(t *testing.T) {
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	request := func(ctx context.Context, major int) *http.Request {
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		r.ProtoMajor = major
+		return r
+	}
+	c := &client{}
+	for range wavering {
+		if !c.stays(request(gone, 2)) {
+			t.Fatal("it is doubted too early")
+		}
+		c.gaveUp(request(gone, 2), 1000)
+	}
+	if c.stays(request(gone, 2)) {
+		t.Error("a request that was given up is passed on")
+	}
+	if !c.stays(request(t.Context(), 2)) {
+		t.Error("one that was not given up is not passed on")
+	}
+	if !c.stays(request(gone, 1)) {
+		t.Error("HTTP/1 pays for HTTP/2")
+	}
+	c.answered()
+	if !c.stays(request(gone, 2)) {
+		t.Error("it is doubted although it took an answer")
 	}
 }

@@ -107,10 +107,20 @@ func tooLong(err error) bool {
 	return errors.As(err, &over)
 }
 
+const (
+	// wavering is from how many requests given up in a row, with none answered, a
+	// client is thought to give up the next one, too.
+	wavering = 8
+	// hesitation is how long that one is held back, so that it costs nothing when
+	// the client gives it up.
+	hesitation = 5 * time.Millisecond
+)
+
 // client is the connection that a request came on.
 type client struct {
 	conn   net.Conn
 	resets atomic.Int64 // HTTP/2 requests given up before they were answered
+	inARow atomic.Int64 // of them, since one was answered
 }
 
 type clientKey struct{}
@@ -119,12 +129,43 @@ func withClient(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, clientKey{}, &client{conn: conn})
 }
 
-// gaveUp counts a request whose client left, and closes an HTTP/2 connection that
-// does hardly anything else: each of its requests costs one to a version
-// (CVE-2023-44487).
-func (l Limits) gaveUp(r *http.Request) {
-	c, ok := r.Context().Value(clientKey{}).(*client)
-	if ok && r.ProtoMajor == 2 && c.resets.Add(1) > int64(l.Resets) {
+func clientOf(r *http.Request) *client {
+	c, _ := r.Context().Value(clientKey{}).(*client)
+	return c
+}
+
+// stays reports whether the client still wants the answer to an HTTP/2 request. It
+// takes its time when that client has given up all of its last ones: each that is
+// passed on costs one to a version (CVE-2023-44487).
+func (c *client) stays(r *http.Request) bool {
+	if c == nil || r.ProtoMajor != 2 || c.inARow.Load() < wavering {
+		return true
+	}
+	timer := time.NewTimer(hesitation)
+	defer timer.Stop()
+	select {
+	case <-r.Context().Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// answered ends a row of requests given up.
+func (c *client) answered() {
+	if c != nil && c.inARow.Load() > 0 {
+		c.inARow.Store(0)
+	}
+}
+
+// gaveUp counts an HTTP/2 request whose client left, and closes the connection of
+// one that does hardly anything else.
+func (c *client) gaveUp(r *http.Request, most int) {
+	if c == nil || r.ProtoMajor != 2 {
+		return
+	}
+	c.inARow.Add(1)
+	if c.resets.Add(1) > int64(most) {
 		c.conn.Close()
 	}
 }
