@@ -25,7 +25,7 @@ func (h *Handler) backup(w http.ResponseWriter, r *http.Request) {
 	}
 	begun := &watched{ResponseWriter: w}
 	w.Header().Set("Content-Type", "application/gzip")
-	err := keeper.Backup(r.Context(), begun, r.FormValue("keys") == "true", Actor(r.Context()))
+	err := keeper.Backup(r.Context(), begun, r.FormValue("keys") == "true", actor(r.Context()))
 	switch {
 	case err != nil && begun.wrote:
 		h.Log.Error("backup broken off", "error", err)

@@ -17,9 +17,11 @@ import (
 	"github.com/davit-dev/davit/internal/release"
 )
 
-// Client speaks to a server through its unix socket.
+// Client speaks to a server.
 type Client struct {
 	http *http.Client
+	base string // URL in front of every path
+	key  string // of a token; "" on the socket, which says by itself who asks
 }
 
 // NewClient returns a client for the socket at path. It does not connect yet.
@@ -27,7 +29,14 @@ func NewClient(path string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", path)
 	}
-	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
+	return &Client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://davit"}
+}
+
+// NewRemoteClient returns a client for the server at a URL, who shows the key of a
+// token. It does not connect yet.
+func NewRemoteClient(base, key string, through http.RoundTripper) *Client {
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // a token is for one server
+	return &Client{http: &http.Client{Transport: through, CheckRedirect: stay}, base: base, key: key}
 }
 
 // Status returns everything that is to be seen at one look.
@@ -130,13 +139,16 @@ func (c *Client) send(ctx context.Context, method, path string, in any) (*http.R
 		}
 		body = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://davit"+path, body)
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
 	if err != nil {
 		return nil, fmt.Errorf("make the request to %s: %w", path, err)
 	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) {
+		if c.key == "" && (errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)) {
 			return nil, ErrNotRunning
 		}
 		return nil, fmt.Errorf("ask the server: %w", err)

@@ -23,8 +23,13 @@ func (e *Error) Error() string { return e.Message }
 // ErrNotRunning says that nothing listens on the socket.
 var ErrNotRunning = errors.New("no davit is serving here")
 
-// codeInternal is for errors that are nobody's refusal.
-const codeInternal release.Code = "internal"
+// The codes of refusals that are not the engine's.
+const (
+	CodeUnauthorized release.Code = "unauthorized" // nobody knows who asks
+	CodeForbidden    release.Code = "forbidden"    // who asks may not
+	codeHeld         release.Code = "too_many_attempts"
+	codeInternal     release.Code = "internal" // is nobody's refusal
+)
 
 // httpStatus maps the codes of refusals to HTTP.
 func httpStatus(code release.Code) int {
@@ -33,6 +38,12 @@ func httpStatus(code release.Code) int {
 		return http.StatusNotFound
 	case release.CodeInvalid:
 		return http.StatusUnprocessableEntity
+	case CodeUnauthorized:
+		return http.StatusUnauthorized
+	case CodeForbidden:
+		return http.StatusForbidden
+	case codeHeld:
+		return http.StatusTooManyRequests
 	case codeInternal:
 		return http.StatusInternalServerError
 	default:
@@ -45,7 +56,10 @@ type errorBody struct {
 }
 
 func writeError(w http.ResponseWriter, err error) {
-	answer := &Error{Code: codeInternal, Message: err.Error()}
+	answer, known := errors.AsType[*Error](err)
+	if !known {
+		answer = &Error{Code: codeInternal, Message: err.Error()}
+	}
 	if refusal := (*release.RefusalError)(nil); errors.As(err, &refusal) {
 		answer = &Error{
 			Code: refusal.Code, Message: refusal.Message,

@@ -40,8 +40,8 @@ type Journal interface {
 	Proof(ctx context.Context, index int64) (json.RawMessage, error)
 }
 
-// Handler answers under /v1/. It belongs on a unix socket whose server uses
-// ConnContext, so that the journal knows who asked.
+// Handler answers under /v1/, to the caller in the context of each request. It
+// belongs on a unix socket whose server uses ConnContext, or behind a Gate.
 type Handler struct {
 	Watcher  Watcher
 	Steerer  Steerer
@@ -56,26 +56,8 @@ func NewHandler(watcher Watcher, steerer Steerer, scrubber Scrubber, journal Jou
 	h := &Handler{
 		Watcher: watcher, Steerer: steerer, Scrubber: scrubber, Journal: journal, Log: log, mux: http.NewServeMux(),
 	}
-	h.mux.HandleFunc("GET /v1/status", h.status)
-	h.mux.HandleFunc("POST /v1/releases", h.submit)
-	h.mux.HandleFunc("GET /v1/releases/{id}/events", h.events)
-	h.mux.HandleFunc("GET /v1/releases/{id}/explanation", h.explanation)
-	h.mux.HandleFunc("POST /v1/releases/{target}/{verb}", h.steer)
-	h.mux.HandleFunc("POST /v1/apps/{target}/{verb}", h.steer)
-	h.mux.HandleFunc("GET /v1/apps/{app}/logs", h.logs)
-	h.mux.HandleFunc("GET /v1/journal", h.journal)
-	h.mux.HandleFunc("GET /v1/journal/{index}/proof", h.proof)
-	h.mux.HandleFunc("GET /v1/checkpoint", h.checkpoint)
-	h.mux.HandleFunc("POST /v1/registry/scrub", h.scrub)
-	h.mux.HandleFunc("POST /v1/backup", h.backup)
-	h.mux.HandleFunc("POST /v1/shutdown", h.shutdown)
-	if safe, ok := steerer.(Safe); ok {
-		h.mux.HandleFunc("GET /v1/apps/{app}/secrets", h.secrets(safe))
-		h.mux.HandleFunc("PUT /v1/apps/{app}/secrets/{name}", h.setSecret(safe))
-		h.mux.HandleFunc("DELETE /v1/apps/{app}/secrets/{name}", h.removeSecret(safe))
-	}
-	if by, ok := watcher.(Previewer); ok {
-		h.mux.HandleFunc("POST /v1/apps/{app}/preview", h.preview(by))
+	for _, route := range h.Routes() {
+		h.mux.HandleFunc(route.Pattern, h.guarded(route))
 	}
 	return h
 }
@@ -85,7 +67,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.Serv
 
 func (h *Handler) status(w http.ResponseWriter, r *http.Request) {
 	status, err := h.Watcher.Status(r.Context())
-	h.answer(w, http.StatusOK, status, err)
+	h.answer(w, http.StatusOK, status.For(CallerOf(r.Context())), err)
 }
 
 func (h *Handler) explanation(w http.ResponseWriter, r *http.Request) {
@@ -101,14 +83,17 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request) {
 		writeError(w, &release.RefusalError{Code: release.CodeInvalid, Message: fmt.Sprintf("decode submission: %v", err)})
 		return
 	}
-	summary, err := h.Steerer.Submit(r.Context(), s, Actor(r.Context()))
+	summary, err := h.Steerer.Submit(r.Context(), s, actor(r.Context()))
 	h.answer(w, http.StatusCreated, summary, err)
 }
 
-func (h *Handler) steer(w http.ResponseWriter, r *http.Request) {
-	verb := Verb(r.PathValue("verb"))
-	summary, err := h.Steerer.Steer(r.Context(), verb, r.PathValue("target"), Actor(r.Context()))
-	h.answer(w, http.StatusOK, summary, err)
+// steer applies a verb to the release or the app that the path names.
+func (h *Handler) steer(verb Verb) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		target := r.PathValue("id") + r.PathValue("app")
+		summary, err := h.Steerer.Steer(r.Context(), verb, target, actor(r.Context()))
+		h.answer(w, http.StatusOK, summary, err)
+	}
 }
 
 func (h *Handler) logs(w http.ResponseWriter, r *http.Request) {
@@ -152,7 +137,7 @@ func (h *Handler) checkpoint(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) shutdown(w http.ResponseWriter, r *http.Request) {
-	err := h.Steerer.Shutdown(r.Context(), Actor(r.Context()))
+	err := h.Steerer.Shutdown(r.Context(), actor(r.Context()))
 	h.answer(w, http.StatusAccepted, struct{}{}, err)
 }
 

@@ -45,7 +45,7 @@ func (h *Handler) preview(by Previewer) http.HandlerFunc {
 			writeError(w, &release.RefusalError{Code: release.CodeInvalid, Message: fmt.Sprintf("decode request: %v", err)})
 			return
 		}
-		preview, err := by.Preview(r.Context(), r.PathValue("app"), ask, Actor(r.Context()))
+		preview, err := by.Preview(r.Context(), r.PathValue("app"), ask, actor(r.Context()))
 		h.answer(w, http.StatusCreated, preview, err)
 	}
 }

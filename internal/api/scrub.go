@@ -26,7 +26,7 @@ type Damage struct {
 }
 
 func (h *Handler) scrub(w http.ResponseWriter, r *http.Request) {
-	found, err := h.Scrubber.Scrub(r.Context(), Actor(r.Context()))
+	found, err := h.Scrubber.Scrub(r.Context(), actor(r.Context()))
 	h.answer(w, http.StatusOK, found, err)
 }
 

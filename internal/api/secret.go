@@ -60,14 +60,14 @@ func (h *Handler) setSecret(safe Safe) http.HandlerFunc {
 			writeError(w, &release.RefusalError{Code: release.CodeInvalid, Message: "decode secret: it is not {\"value\": TEXT}"})
 			return
 		}
-		set, err := safe.SetSecret(r.Context(), secretOf(r), body.Value, Actor(r.Context()))
+		set, err := safe.SetSecret(r.Context(), secretOf(r), body.Value, actor(r.Context()))
 		h.answer(w, http.StatusOK, set, err)
 	}
 }
 
 func (h *Handler) removeSecret(safe Safe) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		err := safe.RemoveSecret(r.Context(), secretOf(r), Actor(r.Context()))
+		err := safe.RemoveSecret(r.Context(), secretOf(r), actor(r.Context()))
 		h.answer(w, http.StatusOK, struct{}{}, err)
 	}
 }

@@ -6,6 +6,7 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/davit-dev/davit/internal/driver"
@@ -16,12 +17,27 @@ import (
 type Status struct {
 	Version  string `json:"version"`
 	PID      int    `json:"pid"`
-	Data     string `json:"data"`     // data folder
-	Page     string `json:"page"`     // http://host:port of the page and the registry
-	Registry string `json:"registry"` // host:port
+	Data     string `json:"data"`          // data folder
+	Page     string `json:"page"`          // http://host:port of the page and the registry
+	Registry string `json:"registry"`      // host:port
+	API      *API   `json:"api,omitempty"` // for other machines; nil: there is none
 	Edge     Edge   `json:"edge"`
 	Sandbox  string `json:"sandbox"` // level that instances reach here
 	Apps     []App  `json:"apps"`
+	You      Caller `json:"you"` // who asked, and what they may
+}
+
+// For returns what a caller may see of s.
+func (s Status) For(c Caller) Status {
+	s.You = c
+	s.Apps = slices.DeleteFunc(slices.Clone(s.Apps), func(a App) bool { return !c.Covers(a.App) })
+	return s
+}
+
+// API is where other machines ask, in HTTPS.
+type API struct {
+	URL         string `json:"url"`
+	Fingerprint string `json:"fingerprint"` // of its certificate: SHA256:HEX
 }
 
 // Edge is how the data plane is.

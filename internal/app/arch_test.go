@@ -124,10 +124,11 @@ var allowed = map[string][]string{
 	"internal/config": {
 		"internal/build", "internal/check", "internal/check/finding", "internal/check/rule", "internal/driver", "internal/release", "internal/verify", "internal/x/quantity",
 	},
-	"internal/api": {"internal/driver", "internal/release", "internal/x/quantity"},
-	"internal/web": {"internal/api", "internal/release"},
+	"internal/access": {},
+	"internal/api":    {"internal/access", "internal/driver", "internal/release", "internal/x/quantity"},
+	"internal/web":    {"internal/api", "internal/release"},
 	"internal/app": {
-		"examples", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
+		"examples", "internal/access", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
 		"internal/check/hadolintfile", "internal/config",
 		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
 		"internal/release/analysis", "internal/release/traffic", "internal/secret", "internal/source", "internal/verify",
@@ -135,7 +136,7 @@ var allowed = map[string][]string{
 		"internal/x/quantity", "internal/x/redact", "internal/x/systemd",
 	},
 	"internal/cli": {
-		"internal/api", "internal/app", "internal/build", "internal/check", "internal/check/finding", "internal/check/render", "internal/config",
+		"internal/access", "internal/api", "internal/app", "internal/build", "internal/check", "internal/check/finding", "internal/check/render", "internal/config",
 		"docs",
 		"internal/build/ko", "internal/build/recipe", "internal/driver/process", "internal/release", "internal/release/analysis", "internal/release/others", "internal/source", "internal/workshop", "internal/workshop/proof",
 		"internal/x/quantity",

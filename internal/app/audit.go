@@ -17,8 +17,8 @@ import (
 const maxLine = 16 << 20
 
 // JournalEntries reads the journal of the running server, oldest entry first.
-func JournalEntries(ctx context.Context, data string) ([]api.Entry, error) {
-	client, err := Dial(data)
+func JournalEntries(ctx context.Context, at Address) ([]api.Entry, error) {
+	client, err := Dial(at)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +57,8 @@ type JournalReport struct {
 // VerifyJournal checks a journal: the file or data folder that target names, or
 // else that of the running server, or else the one in the data folder. It is
 // held against the checkpoints that this user has kept of the data folder.
-func VerifyJournal(ctx context.Context, data, target string) (JournalReport, error) {
-	paths, err := NewPaths(data)
+func VerifyJournal(ctx context.Context, at Address, target string) (JournalReport, error) {
+	origin, err := at.origin()
 	if err != nil {
 		return JournalReport{}, err
 	}
@@ -66,30 +66,33 @@ func VerifyJournal(ctx context.Context, data, target string) (JournalReport, err
 	if err != nil {
 		return JournalReport{}, err
 	}
-	known, err := keeper.Known(paths.Data)
+	known, err := keeper.Known(origin)
 	if err != nil {
 		return JournalReport{}, err
 	}
-	report, err := verifyJournal(ctx, paths, target, known)
+	report, err := verifyJournal(ctx, at, target, known)
 	return JournalReport{Report: report, Known: len(known)}, err
 }
 
-func verifyJournal(ctx context.Context, paths Paths, target string, known []audit.Checkpoint) (audit.Report, error) {
+func verifyJournal(ctx context.Context, at Address, target string, known []audit.Checkpoint) (audit.Report, error) {
 	if target != "" {
 		return audit.VerifyFile(ctx, target, known)
 	}
-	report, err := verifyServed(ctx, paths, known)
+	report, err := verifyServed(ctx, at, known)
 	if err == nil && !report.OK { // entries may have been compacted after the checkpoint was asked for
-		report, err = verifyServed(ctx, paths, known)
+		report, err = verifyServed(ctx, at, known)
 	}
 	return report, err
 }
 
-func verifyServed(ctx context.Context, paths Paths, known []audit.Checkpoint) (audit.Report, error) {
-	client := api.NewClient(paths.API())
+func verifyServed(ctx context.Context, at Address, known []audit.Checkpoint) (audit.Report, error) {
+	client, err := Dial(at)
+	if err != nil {
+		return audit.Report{}, err
+	}
 	head, err := client.Checkpoint(ctx, 0)
 	if errors.Is(err, api.ErrNotRunning) {
-		return audit.VerifyFile(ctx, paths.Data, known)
+		return audit.VerifyFile(ctx, at.Data, known)
 	}
 	if err != nil {
 		return audit.Report{}, err

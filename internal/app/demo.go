@@ -145,7 +145,7 @@ func (t *tour) ship(ctx context.Context, version, failShare string) (DemoRelease
 	}
 	start := time.Now()
 	summary, err := Ship(ctx, ShipConfig{
-		Dir: t.dir, Data: t.platform.data, Output: t.cfg.Output, Progress: t.cfg.Progress,
+		Dir: t.dir, Server: Address{Data: t.platform.data}, Output: t.cfg.Output, Progress: t.cfg.Progress,
 	})
 	if err != nil {
 		return DemoRelease{}, fmt.Errorf("ship %s: %w", version, err)

@@ -13,8 +13,8 @@ import (
 	"github.com/davit-dev/davit/internal/x/quantity"
 )
 
-// desk is where people and tools ask: it implements api.Watcher,
-// api.Steerer, api.Scrubber and api.Previewer, and gives the page what it shows.
+// desk is where people and tools ask: it implements api.Watcher, api.Steerer and
+// their optional abilities, and gives the page what it shows.
 type desk struct {
 	platform *Platform
 }
@@ -31,6 +31,7 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 			Starts:     int(p.edge.starts.Load()),
 		},
 		Sandbox: p.fleet.driver.Sandbox(),
+		API:     p.remote.status(),
 	}
 	counted, err := p.edge.client.Status(ctx)
 	if err == nil {
@@ -104,6 +105,11 @@ func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (rele
 	plan, evidence, err := readPlan(ctx, d.platform.images, s.Repository, s.Plan)
 	if err != nil {
 		return release.Summary{}, &release.RefusalError{Code: release.CodeInvalid, Message: err.Error()}
+	}
+	for _, app := range []string{plan.App, appOf(s.Repository), appOf(plan.Image.Repository)} {
+		if err := api.CallerOf(ctx).NeedApp(app); err != nil {
+			return release.Summary{}, err
+		}
 	}
 	if err := d.admitSecrets(plan); err != nil {
 		return release.Summary{}, err

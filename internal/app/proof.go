@@ -33,14 +33,18 @@ const maxProof = 32 << 20
 
 // ProveEntry returns the proof that an entry is in the journal of the running
 // server, or else of the data folder.
-func ProveEntry(ctx context.Context, data string, index int64) (json.RawMessage, error) {
-	paths, err := NewPaths(data)
+func ProveEntry(ctx context.Context, at Address, index int64) (json.RawMessage, error) {
+	client, err := Dial(at)
 	if err != nil {
 		return nil, err
 	}
-	proof, err := api.NewClient(paths.API()).Proof(ctx, index)
+	proof, err := client.Proof(ctx, index)
 	if !errors.Is(err, api.ErrNotRunning) {
 		return proof, err
+	}
+	paths, err := NewPaths(at.Data)
+	if err != nil {
+		return nil, err
 	}
 	if _, err := os.Stat(paths.Lock()); err != nil {
 		return nil, fmt.Errorf("find journal: %w", err)
@@ -82,7 +86,7 @@ func IsProof(path string) bool {
 // VerifyProof checks a proof offline, under the key that this user has pinned for
 // the data folder, or that lies in it, or else under the proof's own, which says
 // only that the proof agrees with itself.
-func VerifyProof(data, file string) (ProofReport, error) {
+func VerifyProof(at Address, file string) (ProofReport, error) {
 	content, err := readBounded(file, maxProof)
 	if err != nil {
 		return ProofReport{}, fmt.Errorf("read proof: %w", err)
@@ -93,7 +97,7 @@ func VerifyProof(data, file string) (ProofReport, error) {
 	if err := dec.Decode(&proof); err != nil {
 		return ProofReport{}, fmt.Errorf("read proof: %w", err)
 	}
-	key, err := pinnedKey(data)
+	key, err := pinnedKey(at)
 	if err != nil {
 		return ProofReport{}, err
 	}
@@ -126,8 +130,8 @@ func readBounded(file string, limit int64) ([]byte, error) {
 
 // pinnedKey is the key that this user knows of a data folder's journal, "" when
 // there is none.
-func pinnedKey(data string) (string, error) {
-	paths, err := NewPaths(data)
+func pinnedKey(at Address) (string, error) {
+	origin, err := at.origin()
 	if err != nil {
 		return "", err
 	}
@@ -135,11 +139,14 @@ func pinnedKey(data string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	known, err := keeper.Known(paths.Data)
+	known, err := keeper.Known(origin)
 	if err != nil || len(known) > 0 {
 		return lastKey(known), err
 	}
-	key, err := audit.ReadPublicKey(paths.Data)
+	if at.Login != nil {
+		return "", nil
+	}
+	key, err := audit.ReadPublicKey(origin)
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/davit-dev/davit/internal/access"
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/audit"
 	"github.com/davit-dev/davit/internal/driver/process"
@@ -32,6 +33,7 @@ type ServeConfig struct {
 	Staging           string // staging traffic
 	AccessLog         string // file for a line of each request; "": none
 	Limits            EdgeLimits
+	Remote            RemoteConfig
 	AcceptUnsandboxed bool // run instances although nothing confines them
 	// Retain is how long the evidence of releases that ended is kept; 0 is for ever.
 	Retain time.Duration
@@ -66,6 +68,8 @@ type Platform struct {
 	sockets  sockets // that a service manager has opened for us
 	page     net.Listener
 	socket   net.Listener
+	remote   *remote
+	door     access.Door
 	password string
 	end      context.CancelCauseFunc
 
@@ -106,6 +110,9 @@ func open(ctx context.Context, cfg ServeConfig) (_ *Platform, err error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	p.journal = journal{log}
+	if err := p.openDoor(ctx); err != nil {
+		return nil, err
+	}
 	p.images, err = registry.Open(p.paths.Registry(), registry.Options{Held: p.holder, Log: cfg.Log.With("part", "registry")})
 	if err != nil {
 		return nil, fmt.Errorf("open registry: %w", err)
@@ -176,7 +183,11 @@ func (p *Platform) openDoors(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("open the API's socket: %w", err)
 	}
-	return os.Chmod(p.paths.API(), 0o600)
+	if err := os.Chmod(p.paths.API(), 0o600); err != nil {
+		return err
+	}
+	p.remote, err = p.openRemote(ctx)
+	return err
 }
 
 // holder says which release needs an image.
@@ -205,12 +216,13 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	group.Go(func() error { p.edge.renew(ctx); return nil })
 	group.Go(func() error { return p.engine.Run(ctx) })
 	group.Go(func() error { return p.images.Run(ctx) })
+	calls := api.NewHandler(desk, desk, desk, p.journal, p.cfg.Log.With("part", "api"))
 	group.Go(func() error {
 		return serveHTTP(ctx, p.socket, &http.Server{
-			Handler:     api.NewHandler(desk, desk, desk, p.journal, p.cfg.Log.With("part", "api")),
-			ConnContext: api.ConnContext, ReadHeaderTimeout: 10 * time.Second,
+			Handler: calls, ConnContext: api.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		})
 	})
+	group.Go(func() error { return p.serveRemote(ctx, calls) })
 	group.Go(func() error {
 		return serveHTTP(ctx, p.page, &http.Server{Handler: p.front(desk), ReadHeaderTimeout: 10 * time.Second})
 	})
@@ -299,6 +311,9 @@ func (p *Platform) close() error {
 		if l != nil {
 			l.Close()
 		}
+	}
+	if p.remote != nil {
+		p.remote.listener.Close()
 	}
 	if p.edge != nil {
 		p.edge.close()

@@ -4,48 +4,57 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 
+	"github.com/davit-dev/davit/internal/access"
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/audit"
 )
 
-// registryUser is the name that goes with the registry's password.
+// registryUser is the name that goes with the registry's password. With tokens any
+// name will do.
 const registryUser = "davit"
 
 // server is a running `davit serve` as its clients see it.
 type server struct {
 	api      *api.Client
-	paths    Paths
+	at       Address
 	status   api.Status
-	password string
+	registry dock
 }
 
-// Dial returns a client for the server of a data folder, without connecting.
-func Dial(data string) (*api.Client, error) {
-	paths, err := NewPaths(data)
-	if err != nil {
-		return nil, err
-	}
-	return api.NewClient(paths.API()), nil
+// dock is the registry of a server, and how to get in.
+type dock struct {
+	scheme, address string // http or https, host:port
+	password        string
+	transport       http.RoundTripper // nil: the usual one
 }
 
-// connect finds the server of a data folder and checks that its journal goes on
-// from where this user saw it last.
-func connect(ctx context.Context, data string) (*server, error) {
-	paths, err := NewPaths(data)
-	if err != nil {
+// connect finds a server and checks that its journal goes on from where this user
+// saw it last.
+func connect(ctx context.Context, at Address) (_ *server, err error) {
+	s := &server{at: at}
+	if s.api, err = Dial(at); err != nil {
 		return nil, err
 	}
-	s := &server{api: api.NewClient(paths.API()), paths: paths}
 	if s.status, err = s.api.Status(ctx); err != nil {
 		return nil, err
 	}
-	if s.password, err = password(paths.Password()); err != nil {
+	if s.registry, err = at.dock(s.status); err != nil {
 		return nil, err
 	}
 	return s, s.keepCheckpoint(ctx)
+}
+
+// admits says why the server will refuse a release of an app, before anything is
+// built for it.
+func (s *server) admits(app string) error {
+	if err := s.status.You.Need(access.Deployer); err != nil {
+		return err
+	}
+	return s.status.You.NeedApp(app)
 }
 
 // keepCheckpoint checks the journal's present head against the last one this
@@ -55,7 +64,11 @@ func (s *server) keepCheckpoint(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = keeper.Check(ctx, s.paths.Data, func(ctx context.Context, old int64) (audit.Head, error) {
+	origin, err := s.at.origin()
+	if err != nil {
+		return err
+	}
+	_, err = keeper.Check(ctx, origin, func(ctx context.Context, old int64) (audit.Head, error) {
 		head, err := s.api.Checkpoint(ctx, old)
 		return audit.Head{Note: head.Note, Key: head.Key, Proof: head.Proof}, err
 	})

@@ -22,7 +22,7 @@ import (
 // ShipConfig is what `davit ship` can be told.
 type ShipConfig struct {
 	Dir       string // the service's folder
-	Data      string // the server's data folder
+	Server    Address
 	SkipTests bool
 	Supersede bool
 	Detach    bool      // return when the plan is submitted
@@ -68,12 +68,15 @@ func (e *FindingsError) Error() string {
 // release in the last known state. Each step takes what the one before returned.
 func Ship(ctx context.Context, cfg ShipConfig) (release.Summary, error) {
 	s := &shipment{cfg: cfg}
-	server, err := connect(ctx, cfg.Data)
+	server, err := connect(ctx, cfg.Server)
 	if err != nil {
 		return release.Summary{}, err
 	}
 	tree, settings, err := s.takeSource(ctx)
 	if err != nil {
+		return release.Summary{}, err
+	}
+	if err := server.admits(settings.Name); err != nil {
 		return release.Summary{}, err
 	}
 	findings, err := s.check(ctx, tree)
@@ -219,14 +222,17 @@ func evidence(tree source.Tree, findings []check.Finding, tests string) release.
 func (s *shipment) push(
 	ctx context.Context, server *server, cargo *workshop.Cargo, plan release.Plan, e release.Evidence,
 ) (string, error) {
-	done := s.begin(StagePush, server.status.Registry)
-	reference := server.status.Registry + "/" + plan.Image.Repository
-	if err := cargo.Push(ctx, reference, registryUser, server.password); err != nil {
+	to := server.registry
+	done := s.begin(StagePush, to.address)
+	if err := cargo.Push(ctx, workshop.Destination{
+		Repository: to.address + "/" + plan.Image.Repository,
+		User:       registryUser, Password: to.password, Transport: to.transport,
+	}); err != nil {
 		return "", err
 	}
 	remote := registry.Remote{
-		Address: server.status.Registry, Repository: plan.Image.Repository,
-		Username: registryUser, Password: server.password,
+		URL: to.scheme + "://" + to.address, Repository: plan.Image.Repository,
+		Username: registryUser, Password: to.password, Transport: to.transport,
 	}
 	stored, err := pushPlan(ctx, remote, plan, e)
 	if err != nil {

@@ -21,9 +21,12 @@ func Units(cfg ServeConfig) ([]Unit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find davit itself: %w", err)
 	}
-	if cfg.AccessLog != "" {
-		if cfg.AccessLog, err = filepath.Abs(cfg.AccessLog); err != nil {
-			return nil, fmt.Errorf("find the access log: %w", err)
+	for _, file := range []*string{&cfg.AccessLog, &cfg.Remote.Cert, &cfg.Remote.Key} {
+		if *file == "" {
+			continue
+		}
+		if *file, err = filepath.Abs(*file); err != nil {
+			return nil, fmt.Errorf("find %s: %w", *file, err)
 		}
 	}
 	units := []Unit{{"davit.service", serviceUnit(program, data, cfg)}}
@@ -49,6 +52,7 @@ func serviceUnit(program, data string, cfg ServeConfig) string {
 		command = append(command, "--retain", cfg.Retain.String())
 	}
 	command = append(command, cfg.Limits.args()...)
+	command = append(command, cfg.Remote.args()...)
 	reload := ""
 	if cfg.AccessLog != "" {
 		command = append(command, "--access-log", cfg.AccessLog)

@@ -13,7 +13,7 @@ import (
 func auditCommand() command {
 	return command{
 		name: "audit", args: "list|verify [FILE|DIR]|prove INDEX", short: "List the journal, prove that it is whole, or that an entry is in it", min: 1, max: 2,
-		flags: dataAndJSON,
+		flags: serverAndJSON,
 		run:   runAudit,
 		foot: "list reads from the running server. verify reads the journal of the running server, or offline the\n" +
 			"one in a data folder or file, and holds it against every checkpoint that 'davit ship' has kept. prove\n" +
@@ -41,19 +41,19 @@ func (c *call) auditProve(ctx context.Context) error {
 	if err != nil {
 		return usageErrorf("%q is not the index of an entry", c.args[1]).hint("'davit audit list' shows them")
 	}
-	data, err := c.dataFolder()
+	at, err := c.address()
 	if err != nil {
 		return err
 	}
-	proof, err := app.ProveEntry(ctx, data, index)
+	proof, err := app.ProveEntry(ctx, at, index)
 	if err != nil {
 		return err
 	}
 	return printJSON(c.Out, proof)
 }
 
-func (c *call) verifyProof(data, file string) error {
-	report, err := app.VerifyProof(data, file)
+func (c *call) verifyProof(at app.Address, file string) error {
+	report, err := app.VerifyProof(at, file)
 	if err != nil {
 		return err
 	}
@@ -72,11 +72,11 @@ func (c *call) verifyProof(data, file string) error {
 }
 
 func (c *call) auditList(ctx context.Context) error {
-	data, err := c.dataFolder()
+	at, err := c.address()
 	if err != nil {
 		return err
 	}
-	entries, err := app.JournalEntries(ctx, data)
+	entries, err := app.JournalEntries(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (c *call) auditList(ctx context.Context) error {
 }
 
 func (c *call) auditVerify(ctx context.Context) error {
-	data, err := c.dataFolder()
+	at, err := c.address()
 	if err != nil {
 		return err
 	}
@@ -102,9 +102,9 @@ func (c *call) auditVerify(ctx context.Context) error {
 		target = c.args[1]
 	}
 	if app.IsProof(target) {
-		return c.verifyProof(data, target)
+		return c.verifyProof(at, target)
 	}
-	report, err := app.VerifyJournal(ctx, data, target)
+	report, err := app.VerifyJournal(ctx, at, target)
 	if err != nil {
 		return err
 	}

@@ -54,23 +54,28 @@ type command struct {
 
 // options are the flags of all commands; each command binds those it has.
 type options struct {
-	data, listen, edge, staging, release, ci string
-	json, skipTests, supersede, detach       bool
-	follow, keep, tether, accept             bool
-	units                                    string
-	tail                                     int
-	lasts                                    time.Duration
-	accessLog                                string
-	limits                                   app.EdgeLimits
-	check                                    checkOptions
-	build                                    buildOptions
-	key                                      string
-	files                                    []string
-	output                                   string
-	withoutKeys, verify                      bool
-	retain                                   age
-	update, recursive                        bool
-	stage                                    string
+	data, server                       string
+	listen, edge, staging, release, ci string
+	json, skipTests, supersede, detach bool
+	follow, keep, tether, accept       bool
+	units                              string
+	tail                               int
+	lasts                              time.Duration
+	accessLog                          string
+	limits                             app.EdgeLimits
+	check                              checkOptions
+	build                              buildOptions
+	key                                string
+	files                              []string
+	output                             string
+	withoutKeys, verify                bool
+	retain                             age
+	update, recursive                  bool
+	stage                              string
+	remote                             app.RemoteConfig
+	role, fingerprint, roots           string
+	apps                               []string
+	expires                            age
 }
 
 // call is a command being run.
@@ -90,7 +95,7 @@ func commands() []command {
 		serveCommand(), downCommand(),
 		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(), previewCommand(),
 		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
-		secretCommand(),
+		secretCommand(), tokenCommand(), loginCommand(), logoutCommand(),
 		auditCommand(), registryCommand(), backupCommand(), restoreCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),
 	}

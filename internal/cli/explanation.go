@@ -16,7 +16,7 @@ import (
 func explainCommand() command {
 	return command{
 		name: "explain", args: "RELEASE", short: "Show how the evidence about a release grew, and what other rules would have done",
-		min: 1, max: 1, flags: dataAndJSON, run: runExplainRelease,
+		min: 1, max: 1, flags: serverAndJSON, run: runExplainRelease,
 		foot: "The journal is replayed, also for a release under way. E is evidence that the version is worse,\n" +
 			"E' that it is not. Exit code 3 when the replay comes to another verdict than the journal has.",
 	}

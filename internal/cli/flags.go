@@ -19,6 +19,17 @@ func dataFlag(f *pflag.FlagSet, o *options) {
 		"else $XDG_STATE_HOME/davit)")
 }
 
+// serverFlag is for commands that a server elsewhere answers, too.
+func serverFlag(f *pflag.FlagSet, o *options) {
+	dataFlag(f, o)
+	f.StringVar(&o.server, "server", "", "URL of a server elsewhere (default $DAVIT_SERVER); see 'davit login'")
+}
+
+func serverAndJSON(f *pflag.FlagSet, o *options) {
+	serverFlag(f, o)
+	jsonFlag(f, o)
+}
+
 func jsonFlag(f *pflag.FlagSet, o *options) {
 	f.BoolVar(&o.json, "json", false, "print JSON")
 }
@@ -69,13 +80,22 @@ func (c *call) dataFolder() (string, error) {
 	return app.DefaultData()
 }
 
-// client returns the API of the server of the data folder.
+// address is the server that the flags and the environment mean.
+func (c *call) address() (app.Address, error) {
+	at, err := app.FindServer(c.data, c.server)
+	if err != nil {
+		return at, &exitError{code: exitUsage, message: err.Error(), tip: hintOf(err)}
+	}
+	return at, nil
+}
+
+// client returns the API of that server.
 func (c *call) client() (*api.Client, error) {
-	data, err := c.dataFolder()
+	at, err := c.address()
 	if err != nil {
 		return nil, err
 	}
-	return app.Dial(data)
+	return app.Dial(at)
 }
 
 // folder is the first argument, or the current folder.

@@ -14,7 +14,7 @@ func logsCommand() command {
 	return command{
 		name: "logs", args: "APP", short: "Print what an app's instances wrote", min: 1, max: 1,
 		flags: func(f *pflag.FlagSet, o *options) {
-			dataFlag(f, o)
+			serverFlag(f, o)
 			f.BoolVarP(&o.follow, "follow", "f", false, "go on printing what is written")
 			f.IntVarP(&o.tail, "tail", "n", 0, "only this many lines from the end (0: all that is kept)")
 			f.StringVar(&o.release, "release", "", "only the instances of one release")

@@ -16,7 +16,7 @@ func previewCommand() command {
 	return command{
 		name: "preview", args: "APP", short: "Let a tester have what goes out, whatever the weights are", min: 1, max: 1,
 		flags: func(f *pflag.FlagSet, o *options) {
-			dataAndJSON(f, o)
+			serverAndJSON(f, o)
 			f.StringVar(&o.release, "release", "", "release to see (default: what goes out, or else what is live)")
 			f.DurationVar(&o.lasts, "for", time.Hour, "how long the token is good, at most 24h")
 		},

@@ -12,7 +12,7 @@ import (
 func releasesCommand() command {
 	return command{
 		name: "releases", args: "[APP]", short: "List releases, the newest first", max: 1,
-		flags: dataAndJSON, run: runReleases,
+		flags: serverAndJSON, run: runReleases,
 	}
 }
 

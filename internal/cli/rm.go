@@ -11,7 +11,7 @@ import (
 func rmCommand() command {
 	return command{
 		name: "rm", args: "APP", short: "Remove an app: its routes and instances; its journal stays",
-		min: 1, max: 1, flags: dataFlag, run: runRm,
+		min: 1, max: 1, flags: serverFlag, run: runRm,
 	}
 }
 

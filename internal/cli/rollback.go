@@ -13,7 +13,7 @@ import (
 func rollbackCommand() command {
 	return command{
 		name: "rollback", args: "APP", short: "Take back what goes out, or else the live version; its plan is blocked",
-		min: 1, max: 1, flags: dataFlag, run: runRollback,
+		min: 1, max: 1, flags: serverFlag, run: runRollback,
 	}
 }
 

@@ -42,6 +42,7 @@ func TestMain(m *testing.M) {
 //	exits N WORDS…   runs a davit command that has to end with exit code N
 //	get HOST PATH    sends a request to the edge; its answer is the standard output
 //	nowhere WORD F…  looks for a word in all files below folders
+//	keep NAME        puts the last standard output into a variable
 //	until WORDS…     repeats a davit command until it succeeds and prints the last word
 func TestScript(t *testing.T) {
 	cache := t.TempDir()
@@ -69,7 +70,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve": serve, "orders": orders, "traffic": traffic, "exits": exits, "until": until,
-			"damage": damage, "get": get, "nowhere": nowhere,
+			"damage": damage, "get": get, "nowhere": nowhere, "keep": keep,
 		},
 	})
 }
@@ -134,6 +135,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	var status struct {
 		Page, Registry string
 		Edge           struct{ Production string }
+		API            struct{ URL, Fingerprint string }
 	}
 	line, err := bufio.NewReader(stdout).ReadBytes('\n')
 	if err != nil {
@@ -144,7 +146,17 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PAGE", status.Page)
 	ts.Setenv("REGISTRY", status.Registry)
 	ts.Setenv("EDGE", status.Edge.Production)
+	ts.Setenv("API", status.API.URL)
+	ts.Setenv("FINGERPRINT", status.API.Fingerprint)
 	ts.Setenv("SERVE_PID", strconv.Itoa(cmd.Process.Pid))
+}
+
+// keep lets later commands use what one has printed.
+func keep(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: keep NAME")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
 // environment is the script's.

@@ -19,7 +19,7 @@ func secretCommand() command {
 		name: "secret", args: "set APP NAME|list APP|rm APP NAME", short: "Keep what an app needs and nobody may see",
 		min: 2, max: 3, run: runSecret,
 		flags: func(f *pflag.FlagSet, o *options) {
-			dataAndJSON(f, o)
+			serverAndJSON(f, o)
 			f.StringVar(&o.stage, "stage", "production", "production or staging; neither sees what is set for the other")
 		},
 		foot: "set reads the value from standard input, or asks for it without showing it; it is never an argument.\n" +

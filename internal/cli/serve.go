@@ -30,6 +30,9 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.edge, "edge", defaults.Edge, "address of production traffic")
 	f.StringVar(&o.staging, "staging", defaults.Staging, "address of staging traffic")
 	f.StringVar(&o.accessLog, "access-log", "", "file for a line of JSON about each request; SIGHUP begins it anew")
+	f.StringVar(&o.remote.Listen, "listen-api", "", "address at which other machines reach API, registry and page, in HTTPS,\nwith tokens; without it, none does")
+	f.StringVar(&o.remote.Cert, "api-cert", "", "its certificate in PEM, read anew when it changes; without it, davit makes one")
+	f.StringVar(&o.remote.Key, "api-key", "", "its key in PEM")
 	limitFlags(f, o)
 	f.BoolVar(&o.accept, "accept-unsandboxed", false, "run instances although nothing keeps them from the data folder")
 	f.BoolVar(&o.tether, "tether", false, "end everything when standard input ends")
@@ -53,12 +56,15 @@ func runServe(ctx context.Context, c *call) error {
 	if min(int64(c.limits.Connections), int64(c.limits.ClientConnections), c.limits.Body) < 0 {
 		return usageErrorf("--max-connections, --max-client-connections and --max-body take no negative numbers")
 	}
+	if err := c.remote.Validate(); err != nil {
+		return usageErrorf("%v", err)
+	}
 	if c.accessLog == "-" {
 		return usageErrorf("--access-log takes a file, not -: the edge, which writes it, goes on when 'davit serve' ends")
 	}
 	cfg := app.ServeConfig{
 		Data: data, Listen: c.listen, Edge: c.edge, Staging: c.staging,
-		AccessLog: c.accessLog, Limits: c.limits, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
+		AccessLog: c.accessLog, Limits: c.limits, Remote: c.remote, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
 		Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
 	if c.units != "" {
@@ -99,6 +105,9 @@ func (c *call) announce(s api.Status) {
 	fmt.Fprintf(c.Out, "page and registry  %s\nproduction         http://%s\nstaging            http://%s\n"+
 		"data               %s\nsandbox            %s\n",
 		s.Page, s.Edge.Production, s.Edge.Staging, s.Data, s.Sandbox)
+	if s.API != nil {
+		fmt.Fprintf(c.Out, "other machines     %s, certificate %s\n", s.API.URL, s.API.Fingerprint)
+	}
 }
 
 func edgeCommand() command {

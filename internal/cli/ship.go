@@ -17,7 +17,7 @@ func shipCommand() command {
 	return command{
 		name: "ship", args: "[DIR]", short: "Take the service in a folder all the way to production", max: 1,
 		flags: func(f *pflag.FlagSet, o *options) {
-			dataAndJSON(f, o)
+			serverAndJSON(f, o)
 			f.BoolVar(&o.skipTests, "skip-tests", false, "leave out go vet and go test; the journal says so")
 			f.BoolVar(&o.supersede, "supersede", false, "take back the release under way instead of refusing")
 			f.BoolVar(&o.detach, "detach", false, "return when the release is submitted")
@@ -29,13 +29,13 @@ func shipCommand() command {
 }
 
 func runShip(ctx context.Context, c *call) error {
-	data, err := c.dataFolder()
+	at, err := c.address()
 	if err != nil {
 		return err
 	}
 	show := newProgress(c.Stdio, c.json)
 	last, err := app.Ship(ctx, app.ShipConfig{
-		Dir: c.folder(), Data: data, SkipTests: c.skipTests, Supersede: c.supersede, Detach: c.detach,
+		Dir: c.folder(), Server: at, SkipTests: c.skipTests, Supersede: c.supersede, Detach: c.detach,
 		Output: c.Err, Progress: show.event,
 	})
 	show.end()

@@ -12,7 +12,7 @@ import (
 func showCommand() command {
 	return command{
 		name: "show", args: "RELEASE", short: "Show one release: its evidence, its verdict, its reason",
-		min: 1, max: 1, flags: dataAndJSON, run: runShow,
+		min: 1, max: 1, flags: serverAndJSON, run: runShow,
 	}
 }
 

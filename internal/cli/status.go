@@ -14,7 +14,7 @@ import (
 func statusCommand() command {
 	return command{
 		name: "status", args: "[APP]", short: "Show what is live and what is going out", max: 1,
-		flags: dataAndJSON, run: runStatus,
+		flags: serverAndJSON, run: runStatus,
 	}
 }
 
@@ -31,6 +31,9 @@ func runStatus(ctx context.Context, c *call) error {
 		edge = "up on " + status.Edge.Production
 	}
 	fmt.Fprintf(c.Out, "page %s, edge %s, sandbox %s\n", status.Page, edge, status.Sandbox)
+	if status.API != nil {
+		fmt.Fprintf(c.Out, "other machines %s, certificate %s\n", status.API.URL, status.API.Fingerprint)
+	}
 	if len(status.Apps) == 0 {
 		fmt.Fprintln(c.Out, "no apps yet")
 		return nil

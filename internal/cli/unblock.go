@@ -9,7 +9,7 @@ import (
 
 func unblockCommand() command {
 	return command{
-		name: "unblock", args: "APP", short: "Lift the block of an app's rolled back plans", min: 1, max: 1, flags: dataFlag,
+		name: "unblock", args: "APP", short: "Lift the block of an app's rolled back plans", min: 1, max: 1, flags: serverFlag,
 		run: func(ctx context.Context, c *call) error {
 			if _, err := c.steer(ctx, api.Unblock); err != nil {
 				return err

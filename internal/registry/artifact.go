@@ -61,10 +61,11 @@ func (s *Store) Artifact(ctx context.Context, repo, digest string) (Artifact, er
 
 // Remote is a repository of a registry on this machine, for its clients.
 type Remote struct {
-	Address    string // host:port
+	URL        string // http://host:port or https://host:port
 	Repository string
 	Username   string
 	Password   string
+	Transport  http.RoundTripper // nil: http.DefaultTransport
 }
 
 // PushArtifact stores an artifact and returns the digest of its manifest.
@@ -133,7 +134,7 @@ func (r Remote) describe(ctx context.Context, digest string) (descriptor, error)
 
 // send makes a request and wants a good answer, whose body the caller closes.
 func (r Remote) send(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, error) {
-	target := "http://" + r.Address + "/v2/" + r.Repository + path
+	target := r.URL + "/v2/" + r.Repository + path
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -142,7 +143,7 @@ func (r Remote) send(ctx context.Context, method, path, contentType string, body
 		req.Header.Set("Content-Type", contentType)
 	}
 	req.SetBasicAuth(r.Username, r.Password)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Transport: r.Transport}).Do(req)
 	if err != nil {
 		return nil, err
 	}

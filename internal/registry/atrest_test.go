@@ -81,7 +81,7 @@ func TestReliability05AFlippedBitIsNeverServed(t *testing.T) {
 func TestArtifactsComeBackAsTheyWere(t *testing.T) {
 	f := serve(t, registry.Options{})
 	_, subject := f.image("app", "v1", `{}`, []byte("layer"))
-	target := registry.Remote{Address: f.host, Repository: "app", Username: "davit", Password: password}
+	target := registry.Remote{URL: "http://" + f.host, Repository: "app", Username: "davit", Password: password}
 	want := registry.Artifact{Type: "application/vnd.example.plan", Subject: subject, Layers: []registry.ArtifactLayer{
 		{MediaType: "application/json", Data: []byte(`{"a":1}`)}, {MediaType: "text/plain", Data: []byte("two")},
 	}}

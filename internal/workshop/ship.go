@@ -3,6 +3,7 @@ package workshop
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime"
 	"slices"
 	"strings"
@@ -62,21 +63,33 @@ func (c *Cargo) Digest() string { return c.made.image.Digest() }
 // Size is that of the image, compressed, in bytes.
 func (c *Cargo) Size() int64 { return c.made.image.Size() }
 
-// Push sends the image to a repository, as a user of its registry, and puts
-// beside it what it is made of and how.
-func (c *Cargo) Push(ctx context.Context, repository, user, password string) error {
-	ref, err := sink.ParseReference(repository)
+// Destination is a repository of a registry, and how to get in.
+type Destination struct {
+	Repository     string // host:port/name
+	User, Password string
+	Transport      http.RoundTripper // that requests go through; nil: the usual one
+}
+
+// Push sends the image to a repository and puts beside it what it is made of and
+// how.
+func (c *Cargo) Push(ctx context.Context, to Destination) error {
+	ref, err := sink.ParseReference(to.Repository)
 	if err != nil {
 		return err
 	}
-	if err := (sink.Pusher{User: user, Password: password}).Push(ctx, sinkImage(c.made.image), ref); err != nil {
+	pusher := sink.Pusher{User: to.User, Password: to.Password, Transport: to.Transport}
+	if err := pusher.Push(ctx, sinkImage(c.made.image), ref); err != nil {
 		return err
 	}
-	repo, err := name.NewRepository(repository)
+	repo, err := name.NewRepository(to.Repository)
 	if err != nil {
-		return fmt.Errorf("attach to %s: %w", repository, err)
+		return fmt.Errorf("attach to %s: %w", to.Repository, err)
 	}
-	return c.attach(ctx, repo, remotely(ctx, remote.WithAuth(&authn.Basic{Username: user, Password: password})))
+	options := remotely(ctx, remote.WithAuth(&authn.Basic{Username: to.User, Password: to.Password}))
+	if to.Transport != nil {
+		options = append(options, remote.WithTransport(to.Transport))
+	}
+	return c.attach(ctx, repo, options)
 }
 
 // attach does nothing where both documents are: what an image is made of does not

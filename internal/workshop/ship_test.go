@@ -55,7 +55,7 @@ func TestCargoHasItsPapers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := cargo.Push(t.Context(), repository, "davit", "secret"); err != nil {
+		if err := cargo.Push(t.Context(), workshop.Destination{Repository: repository, User: "davit", Password: "secret"}); err != nil {
 			t.Fatal(err)
 		}
 		return cargo.Digest()

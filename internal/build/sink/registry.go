@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -26,7 +27,8 @@ type Pusher struct {
 	// User and Password are for the registry. When both are empty, Docker's or
 	// Podman's configuration is asked, with its credential helpers.
 	User, Password string
-	Progress       Progress // may be nil
+	Transport      http.RoundTripper // that requests go through; nil: the usual one
+	Progress       Progress          // may be nil
 
 	firstPause time.Duration // before something is tried again; 0 means half a second
 }
@@ -52,7 +54,10 @@ func (p Pusher) Push(ctx context.Context, img Image, refs ...Reference) error {
 	if err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	retry := &retrier{next: remote.DefaultTransport, first: p.firstPause}
+	retry := &retrier{next: p.Transport, first: p.firstPause}
+	if p.Transport == nil {
+		retry.next = remote.DefaultTransport
+	}
 	client, err := remote.NewPusher(p.auth(), remote.WithUserAgent("davit"), remote.WithTransport(retry),
 		remote.WithRetryBackoff(remote.Backoff{Steps: 1}))
 	if err != nil {
