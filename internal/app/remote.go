@@ -12,6 +12,7 @@ import (
 	"github.com/davit-dev/davit/internal/access"
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/registry"
+	"github.com/davit-dev/davit/internal/web"
 )
 
 // RemoteConfig is how other machines get in.
@@ -78,7 +79,7 @@ func (r *remote) status() *api.API {
 }
 
 // serveRemote answers other machines: the API, the registry, metrics and the page.
-func (p *Platform) serveRemote(ctx context.Context, calls http.Handler) error {
+func (p *Platform) serveRemote(ctx context.Context, desk *desk, calls http.Handler) error {
 	if p.remote == nil {
 		return nil
 	}
@@ -89,6 +90,7 @@ func (p *Platform) serveRemote(ctx context.Context, calls http.Handler) error {
 	images := registry.Private(p.images, p.enterRegistry)
 	mux.Handle("/v2/", images)
 	mux.Handle("/v2", images)
+	mux.Handle("/", web.Private(desk, p.journal, desk, &p.door))
 	secure := tls.NewListener(p.remote.listener, &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: p.remote.shown.get,
 	})

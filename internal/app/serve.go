@@ -222,7 +222,7 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 			Handler: calls, ConnContext: api.ConnContext, ReadHeaderTimeout: 10 * time.Second,
 		})
 	})
-	group.Go(func() error { return p.serveRemote(ctx, calls) })
+	group.Go(func() error { return p.serveRemote(ctx, desk, calls) })
 	group.Go(func() error {
 		return serveHTTP(ctx, p.page, &http.Server{Handler: p.front(desk), ReadHeaderTimeout: 10 * time.Second})
 	})

@@ -1,6 +1,7 @@
 // Package web is the page: it answers "what is live, what is going out, is it
-// worse, who did that" at one look. It renders on the server, sends itself anew
-// as events while something changes, and has no way to change anything.
+// worse, who did that" at one look. It renders on the server and sends itself anew
+// as events while something changes. On this machine it has no way to change
+// anything; those who log in from another one can do what their token may.
 package web
 
 import (
@@ -11,6 +12,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +32,7 @@ type Journal interface {
 	Recent(ctx context.Context, n int) ([]api.Entry, error)
 }
 
-//go:embed static page.html
+//go:embed static *.html
 var files embed.FS
 
 // The rhythm of the page: the least time between two events, and how old what
@@ -43,9 +45,9 @@ const (
 // journalShown is how many entries the page shows.
 const journalShown = 40
 
-// policy lets the page load its own files and nothing else.
+// policy lets the page load its own files and nothing else; forms go where it says.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; frame-ancestors 'none'; form-action "
 
 type page struct {
 	source   Source
@@ -53,29 +55,37 @@ type page struct {
 	template *template.Template
 }
 
-// Handler answers the page, its files and its events.
-func Handler(source Source, journal Journal) http.Handler {
-	p := &page{
+func newPage(source Source, journal Journal) *page {
+	return &page{
 		source: source, journal: journal,
-		template: template.Must(template.New("page.html").Funcs(words).ParseFS(files, "page.html")),
+		template: template.Must(template.New("page.html").Funcs(words).ParseFS(files, "*.html")),
 	}
+}
+
+// Handler answers the page, its files and its events, to everybody.
+func Handler(source Source, journal Journal) http.Handler {
+	p := newPage(source, journal)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", p.whole)
+	mux.HandleFunc("GET /events", p.events)
+	mux.Handle("GET /static/", p.static())
+	return secured("'none'", mux)
+}
+
+func (p *page) static() http.Handler {
 	static, err := fs.Sub(files, "static")
 	if err != nil {
 		panic(err) // the folder is compiled in
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.whole)
-	mux.HandleFunc("GET /events", p.events)
-	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
-	return secured(mux)
+	return http.StripPrefix("/static/", http.FileServerFS(static))
 }
 
-func secured(next http.Handler) http.Handler {
+func secured(forms string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
+		h.Set("Content-Security-Policy", policy+forms)
 		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin")
 		next.ServeHTTP(w, r)
 	})
 }
@@ -110,6 +120,9 @@ func (p *page) events(w http.ResponseWriter, r *http.Request) {
 		if !p.pause(r.Context(), changed) {
 			return
 		}
+		if v := visitorOf(r.Context()); v != nil && !v.stays() {
+			return
+		}
 	}
 }
 
@@ -139,6 +152,7 @@ func (p *page) pause(ctx context.Context, changed <-chan struct{}) bool {
 }
 
 func (p *page) render(ctx context.Context, name string) ([]byte, error) {
+	v := visitorOf(ctx)
 	status, err := p.source.Status(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look at the platform: %w", err)
@@ -147,8 +161,12 @@ func (p *page) render(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
+	if v != nil {
+		status = status.For(v.Caller)
+		entries = slices.DeleteFunc(entries, func(e api.Entry) bool { return len(v.Apps) > 0 && !v.Covers(e.App) })
+	}
 	var html bytes.Buffer
-	if err := p.template.ExecuteTemplate(&html, name, newView(status, entries)); err != nil {
+	if err := p.template.ExecuteTemplate(&html, name, newView(status, entries, v)); err != nil {
 		return nil, fmt.Errorf("render the page: %w", err)
 	}
 	return html.Bytes(), nil

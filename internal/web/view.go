@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/davit-dev/davit/internal/access"
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/release"
 )
@@ -16,6 +17,7 @@ type view struct {
 	Status  api.Status
 	Apps    []appView
 	Journal []api.Entry
+	Visitor *visitor // nil: somebody on this machine
 }
 
 // appView is an app with what a look at it asks for.
@@ -26,15 +28,18 @@ type appView struct {
 	Newest  *release.Summary // whose evidence is drawn
 	Recent  []release.Summary
 	Chart   *chart
+	Steer   bool // the visitor may
 }
 
 // releasesShown is how many releases of an app the page lists.
 const releasesShown = 8
 
-func newView(status api.Status, entries []api.Entry) view {
-	v := view{Status: status, Journal: entries}
+func newView(status api.Status, entries []api.Entry, who *visitor) view {
+	v := view{Status: status, Journal: entries, Visitor: who}
 	for _, app := range status.Apps {
-		v.Apps = append(v.Apps, newAppView(app))
+		one := newAppView(app)
+		one.Steer = who.may(access.Deployer)
+		v.Apps = append(v.Apps, one)
 	}
 	return v
 }

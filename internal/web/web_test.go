@@ -200,24 +200,9 @@ func TestEventsFollowChanges(t *testing.T) {
 // TestInABrowser opens the page in headless Chromium and sees it change by
 // itself. DAVIT_SCREENSHOT names a file for what it looked like.
 func TestInABrowser(t *testing.T) {
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed")
-	}
 	s := newStage()
 	server := serve(t, s)
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.WindowSize(1280, 1000),
-	)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-	defer cancel()
-	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
-	defer cancelBrowser()
-	ctx, cancelTab := chromedp.NewContext(ctx)
-	defer cancelTab()
-
+	ctx := browser(t)
 	do(t, ctx, chromedp.Navigate(server.URL))
 	do(t, ctx, chromedp.WaitVisible(`.tile.current .badge.canary`))
 	before := do(t, ctx, chromedp.Evaluate[string](linePoints))
@@ -227,7 +212,7 @@ func TestInABrowser(t *testing.T) {
 	do(t, ctx, chromedp.WaitVisible(`.tile.verdict .worse`))
 	verdict := do(t, ctx, chromedp.Text(`.tile.verdict`))
 	after := do(t, ctx, chromedp.Evaluate[string](linePoints))
-	picture := do(t, ctx, chromedp.FullScreenshot(100))
+	keepPicture(t, do(t, ctx, chromedp.FullScreenshot(100)))
 	do(t, ctx, chromedp.EmulateViewport(390, 800))
 	width := do(t, ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth`))
 	if len(after) <= len(before) {
@@ -239,11 +224,37 @@ func TestInABrowser(t *testing.T) {
 	if width > 390 {
 		t.Errorf("on a phone the page is %d pixels wide", width)
 	}
+}
+
+func keepPicture(t *testing.T, picture []byte) {
+	t.Helper()
 	if file := os.Getenv("DAVIT_SCREENSHOT"); file != "" {
 		if err := os.WriteFile(file, picture, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// browser is a tab of headless Chromium.
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("chromium is not installed")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("ignore-certificate-errors", true), // of a certificate that is its own
+		chromedp.WindowSize(1280, 1000),
+	)
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 // linePoints reads the line of the evidence.
