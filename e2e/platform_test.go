@@ -29,11 +29,20 @@ type status struct {
 		Starts     int    `json:"starts"`
 	} `json:"edge"`
 	Apps []struct {
-		App      string    `json:"app"`
-		Live     string    `json:"live"`
-		Current  string    `json:"current"`
-		Releases []summary `json:"releases"`
+		App       string     `json:"app"`
+		Live      string     `json:"live"`
+		Current   string     `json:"current"`
+		Releases  []summary  `json:"releases"`
+		Instances []instance `json:"instances"`
 	} `json:"apps"`
+}
+
+// instance is what the tests read of an instance.
+type instance struct {
+	ID       string `json:"id"`
+	PID      int    `json:"pid"`
+	State    string `json:"state"`
+	Restarts int    `json:"restarts"`
 }
 
 // summary is what the tests read of a release.

@@ -88,14 +88,19 @@ type Submission struct {
 // Verb is what can be done to a release or an app that exists.
 type Verb string
 
-// The verbs. Approve and Abort take a release, the others an app.
+// The verbs.
 const (
 	Approve  Verb = "approve"
 	Abort    Verb = "abort"
+	Hold     Verb = "hold"
+	Resume   Verb = "resume"
 	Rollback Verb = "rollback"
 	Unblock  Verb = "unblock"
 	Remove   Verb = "remove"
 )
+
+// OfRelease says whether the verb is about a release; the others are about an app.
+func (v Verb) OfRelease() bool { return slices.Contains([]Verb{Approve, Abort, Hold, Resume}, v) }
 
 // LogQuery says which lines of an app's instances are wanted.
 type LogQuery struct {

@@ -92,7 +92,11 @@ func (d *desk) Changed() <-chan struct{} { return d.platform.engine.Changed() }
 
 // Logs implements api.Watcher.
 func (d *desk) Logs(ctx context.Context, q api.LogQuery) (io.ReadCloser, error) {
-	return d.platform.fleet.driver.Logs(ctx, q.App, q.Release, q.Follow, q.Tail)
+	wanted := func(id string) bool {
+		release, _ := replicaOf(id)
+		return q.Release == "" || release == q.Release
+	}
+	return d.platform.fleet.driver.Logs(ctx, q.App, wanted, q.Follow, q.Tail)
 }
 
 // Explain implements api.Watcher.
@@ -127,6 +131,10 @@ func (d *desk) Steer(ctx context.Context, verb api.Verb, target, actor string) (
 		return release.Summary{ID: target}, engine.Approve(ctx, target, actor)
 	case api.Abort:
 		return release.Summary{ID: target}, engine.Abort(ctx, target, actor)
+	case api.Hold:
+		return release.Summary{ID: target}, engine.Hold(ctx, target, actor)
+	case api.Resume:
+		return release.Summary{ID: target}, engine.Resume(ctx, target, actor)
 	case api.Rollback:
 		return engine.Rollback(ctx, target, actor)
 	case api.Unblock:

@@ -164,6 +164,9 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("name: %q is not a DNS label: at most %d small letters, digits and hyphens, no hyphen at its ends",
 			c.Name, maxLabel))
 	}
+	if c.Run.Replicas < 1 { // which the stage takes for one, for plans of before there were any
+		errs = append(errs, fmt.Errorf("run.replicas: %d is not a number of instances from 1 to %d", c.Run.Replicas, driver.MaxReplicas))
+	}
 	for i, target := range c.Run.Wait {
 		if c.Build.Prober && strings.HasPrefix(target, "https:") {
 			errs = append(errs, fmt.Errorf("run.wait[%d]: the prober, which waits in an image, has no TLS; use tcp://HOST:PORT", i))

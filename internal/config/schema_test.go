@@ -110,7 +110,7 @@ func TestSchemaAgrees(t *testing.T) {
 	}
 	for text, valid := range map[string]bool{
 		"": true, "{}": true, "run:": true, "[]": false, "text": false, "run: 8080": false, "run: []": false, "run: {port: }": false,
-		"nam: x": false, "port: 8080": false, "run: {prot: 1}": false, "run: {replicas: 2}": false, "run: {health: {retries: 1}}": false,
+		"nam: x": false, "port: 8080": false, "run: {prot: 1}": false, "run: {replicas: 2}": true, "run: {replicas: 0}": false, "run: {replicas: 64}": true, "run: {replicas: 65}": false, "run: {health: {retries: 1}}": false,
 		"name: a": true, "name: 8080": true, "name: A": false, "name: a-": false, "name: [a]": false, "name: ": false,
 		"name: " + strings.Repeat("a", 63): true, "name: " + strings.Repeat("a", 64): false,
 		"hosts: [a.b, c]": true, "hosts: []": false, "hosts: a.b": false, "hosts: [A]": false, "hosts: ['a:80']": false, "hosts: [a, a]": false,

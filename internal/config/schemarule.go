@@ -99,6 +99,7 @@ func schemaRules() map[string]rule {
 		"build.compression":   {Enum: []string{"gzip", "zstd"}},
 		"build.allow[]":       {Enum: []string{"no-ca-roots", "no-timezones", "low-port"}},
 		"run.port":            {Minimum: new(1.0), Maximum: new(65535.0)},
+		"run.replicas":        {Minimum: new(1.0), Maximum: new(float64(driver.MaxReplicas))},
 		"run.health.path":     {Pattern: absolute},
 		"run.health.failures": {Minimum: new(1.0)},
 		"run.wait[]":          {Pattern: target},

@@ -44,6 +44,8 @@ type Config struct {
 	Health  Health            `json:"health" yaml:"health"`
 	Wait    []string          `json:"wait,omitempty" yaml:"wait"` // tcp://host:port or http://host:port/path
 	Drain   quantity.Duration `json:"drain" yaml:"drain"`
+	// Replicas is how many instances share the traffic; 0, as in old plans, is 1.
+	Replicas int `json:"replicas,omitempty" yaml:"replicas"`
 }
 
 // Health says how an instance is asked whether it is well.
@@ -66,7 +68,8 @@ func Default() Config {
 			Failures: 3,
 			Start:    quantity.Duration(30 * time.Second),
 		},
-		Drain: quantity.Duration(30 * time.Second),
+		Drain:    quantity.Duration(30 * time.Second),
+		Replicas: 1,
 	}
 }
 
