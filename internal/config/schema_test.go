@@ -113,7 +113,7 @@ func TestSchemaAgrees(t *testing.T) {
 		"nam: x": false, "port: 8080": false, "run: {prot: 1}": false, "run: {replicas: 2}": true, "run: {replicas: 0}": false, "run: {replicas: 64}": true, "run: {replicas: 65}": false, "run: {health: {retries: 1}}": false,
 		"name: a": true, "name: 8080": true, "name: A": false, "name: a-": false, "name: [a]": false, "name: ": false,
 		"name: " + strings.Repeat("a", 63): true, "name: " + strings.Repeat("a", 64): false,
-		"hosts: [a.b, c]": true, "hosts: []": false, "hosts: a.b": false, "hosts: [A]": false, "hosts: ['a:80']": false, "hosts: [a, a]": false,
+		"hosts: [a.b, c]": true, "hosts: []": false, "hosts: a.b": false, "hosts: [A]": false, "hosts: ['a:80']": false, "hosts: [a, a]": false, "hosts: [a.b/c, a.b/c/D.~_-]": true, "hosts: [a/]": false, "hosts: [a/b/]": false, "hosts: [a/../b]": false, "hosts: [a/b%20]": false, "hosts: [a//b]": false,
 		"hosts: " + many(100, "h%d"): true, "hosts: " + many(101, "h%d"): false,
 		"run: {port: 1}": true, "run: {port: 0}": false, "run: {port: 65535}": true, "run: {port: 65536}": false,
 		"run: {port: '80'}": false, "run: {port: 80.5}": false, "run: {port: yes}": false,

@@ -91,7 +91,7 @@ func schemaRules() map[string]rule {
 	return map[string]rule{
 		"name":                {Pattern: name, MaxLength: maxLabel},
 		"hosts":               {MinItems: 1, MaxItems: maxHosts, UniqueItems: true},
-		"hosts[]":             {Pattern: `^[a-z0-9.-]+$`, MaxLength: maxHost},
+		"hosts[]":             {Pattern: `^[a-z0-9.-]+` + pathForm + `$`, MaxLength: maxHost + maxPath},
 		"build.platforms[]":   {Pattern: `^(` + strings.Join(build.Platforms(), "|") + `)(/v[0-9.]+)?$`},
 		"build.files.*":       {Pattern: absolute},
 		"build.path":          {Pattern: `^(/|$)`},
