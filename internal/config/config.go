@@ -36,7 +36,7 @@ const (
 	maxFile  = 1 << 20 // bytes
 	maxLabel = 63      // bytes of a DNS label, RFC 1035
 	maxHost  = 253     // bytes of a host name
-	maxPath  = 200 // bytes of a path after it
+	maxPath  = 200     // bytes of a path after it
 	maxHosts = 100
 )
 

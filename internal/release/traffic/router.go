@@ -30,7 +30,7 @@ type router struct {
 	retiring atomic.Bool // every answer ends its connection
 
 	mu      sync.RWMutex
-	version uint64 // of the table, 0 before the first
+	version uint64                       // of the table, 0 before the first
 	sites   map[Listener]map[string]site // by host
 	apps    map[appKey]*app
 }
