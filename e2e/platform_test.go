@@ -45,6 +45,11 @@ type instance struct {
 	Restarts int    `json:"restarts"`
 }
 
+// of says whether the instance is one of a release.
+func (i instance) of(release string) bool {
+	return i.ID == release || strings.HasPrefix(i.ID, release+"-r")
+}
+
 // summary is what the tests read of a release.
 type summary struct {
 	ID      string  `json:"id"`

@@ -73,7 +73,7 @@ func (p *platform) instances(release string) []instance {
 	var own []instance
 	for _, app := range p.status().Apps {
 		for _, i := range app.Instances {
-			if i.ID == release || strings.HasPrefix(i.ID, release+"-r") {
+			if i.of(release) {
 				own = append(own, i)
 			}
 		}

@@ -55,8 +55,14 @@ func run(ctx context.Context, o options) (err error) {
 		name string
 		run  func(context.Context, *table) error
 	}{
-		{"proxies", b.proxies}, {"split", b.split}, {"hostile", b.hostile}, {"swaps", b.swaps}, {"kills", b.kills}, {"verdict", b.verdict},
-		{"loop", b.loop}, {"idle", b.idle},
+		{"proxies", b.proxies},
+		{"split", b.split},
+		{"hostile", b.hostile},
+		{"swaps", b.swaps},
+		{"kills", b.kills},
+		{"verdict", b.verdict},
+		{"loop", b.loop},
+		{"idle", b.idle},
 	} {
 		if o.only != "" && o.only != part.name {
 			continue

@@ -261,11 +261,18 @@ func (r *Release) broken(w World) string {
 	case health.Instances < r.replicas:
 		return which + " is gone"
 	case health.Restarts > 0:
-		return which + " ended: " + health.Reason
+		return because(which+" ended", health.Reason)
 	case health.Ready < r.replicas:
-		return which + " is not well: " + health.Reason
+		return because(which+" is not well", health.Reason)
 	}
 	return ""
+}
+
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
 }
 
 // beyond leaves the last step: to the bake, or to the end where there is none.
