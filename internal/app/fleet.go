@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -38,7 +39,8 @@ func (f *fleet) start(ctx context.Context, id string, stage secret.Stage, plan r
 	if err != nil {
 		return driver.Instance{}, err
 	}
-	instance, err := f.run(ctx, driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values}, plan.Image)
+	spec := driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values, Fleeting: stage == secret.Staging}
+	instance, err := f.run(ctx, spec, plan.Image)
 	return instance, veil{f.secrets, plan.App}.error(err)
 }
 
@@ -68,7 +70,7 @@ func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Heal
 			continue
 		}
 		health[i.ID] = release.Health{
-			Ready: i.State == driver.Ready, Restarts: i.Restarts, Reason: hide.text(i.Reason),
+			Ready: i.State == driver.Ready, Restarts: i.Restarts, Reason: hide.text(cmp.Or(i.Reason, i.Ended)),
 		}
 	}
 	return health, nil

@@ -79,7 +79,7 @@ func keys(t reflect.Type, path string) []string {
 // does not.
 func unsupported(path string) bool {
 	return slices.Contains([]string{
-		"run.volumes", "run.replicas", "run.memory", "run.cpu",
+		"run.replicas",
 		"verify.openapi", "verify.vulnerabilities",
 		"notify", "targets",
 	}, path)
