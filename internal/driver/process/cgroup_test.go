@@ -120,6 +120,7 @@ func TestPlaces(t *testing.T) {
 		"a part of it":           {"4:memory:/docker/1/x\n", strings.ReplaceAll(v1, "0:9 / ", "0:9 /docker/1 "), "memory=/sys/fs/cgroup/memory/x cpu= pids= unified="},
 		"another part":           {"4:memory:/docker/2\n", strings.ReplaceAll(v1, "0:9 / ", "0:9 /docker/1 "), "memory= cpu= pids= unified="},
 		"outside of a namespace": {"0::/../x\n", v2, "memory= cpu= pids= unified="},
+		"seen from a namespace":  {"0::/\n", strings.ReplaceAll(v2, "0:9 / ", "0:9 /.. "), "memory= cpu= pids= unified="},
 		"with a space":           {"0::/a\n", strings.ReplaceAll(v2, "unified", `a\040b`), "memory= cpu= pids= unified=/sys/fs/cgroup/a b/a"},
 		"what is no table":       {"0\n::\n0::a\n", "a b c\n - \n" + v2, "memory= cpu= pids= unified="},
 	} {

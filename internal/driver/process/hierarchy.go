@@ -44,13 +44,13 @@ func findPlaces(proc string) (map[controller]place, error) {
 }
 
 // places reads a process's cgroups and its mounts (cgroups(7), /proc/pid/cgroup;
-// proc_pid_mountinfo(5)).
+// proc_pid_mountinfo(5)). A path with .. in it leads out of our cgroup namespace.
 func places(cgroups, mounts string) map[controller]place {
 	seen := hierarchies(mounts)
 	found := map[controller]place{}
 	for line := range strings.Lines(cgroups) {
 		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-		if len(fields) != 3 || filepath.Clean(fields[2]) != fields[2] { // with .. it is outside of our namespace
+		if len(fields) != 3 || filepath.Clean(fields[2]) != fields[2] {
 			continue
 		}
 		for name := range strings.SplitSeq(fields[1], ",") {
@@ -79,7 +79,7 @@ func hierarchies(mounts string) map[controller][]hierarchy {
 			continue
 		}
 		h := hierarchy{root: unescape(mount[3]), mount: unescape(mount[4])}
-		if !filepath.IsAbs(h.root) || !filepath.IsAbs(h.mount) {
+		if !filepath.IsAbs(h.root) || !filepath.IsAbs(h.mount) || filepath.Clean(h.root) != h.root {
 			continue
 		}
 		switch kind[0] {
