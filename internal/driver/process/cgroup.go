@@ -36,30 +36,9 @@ type site struct {
 // cgroup holds the processes of an instance. The zero value holds none.
 type cgroup struct{ sites map[controller]site }
 
-// add puts a limit in force and returns the version of cgroups that does it.
-func (g *cgroup) add(found map[controller]place, l limit, name string, note func(dir string) error) (int, error) {
-	at, err := siteOf(found, l.controller, name, l.text != "")
-	if err != nil {
-		return 0, err
-	}
-	if !slices.Contains(g.dirs(), at.dir) {
-		if err := errors.Join(note(at.dir), makeCgroup(at.dir)); err != nil {
-			return 0, err
-		}
-	}
-	settings := l.v1
-	if at.version == 2 {
-		settings = l.v2
-	}
-	if err := apply(at.dir, settings); err != nil {
-		return 0, err
-	}
-	g.sites[l.controller] = at
-	return at.version, nil
-}
-
-// siteOf returns where a cgroup has to be for a controller.
-func siteOf(found map[controller]place, c controller, name string, wanted bool) (site, error) {
+// siteOf returns where a cgroup has to be for a controller. That somebody asked
+// for limits is reason enough to move davit's own processes.
+func siteOf(found map[controller]place, c controller, name string, asked bool) (site, error) {
 	if own, v1 := found[c]; v1 {
 		return site{dir: filepath.Join(own.dir, name), version: 1}, nil
 	}
@@ -67,7 +46,7 @@ func siteOf(found map[controller]place, c controller, name string, wanted bool) 
 	if !v2 {
 		return site{}, fmt.Errorf("no cgroups with the controller %s can be seen here", c)
 	}
-	base, err := own.delegated(c, wanted)
+	base, err := own.delegated(c, asked)
 	return site{dir: filepath.Join(base, name), version: 2}, err
 }
 

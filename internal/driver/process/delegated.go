@@ -24,8 +24,8 @@ const howDelegated = "run davit as the unit of 'davit serve --print-systemd', or
 // controller. In version 2 a cgroup that gives controllers to others below it
 // holds no processes (cgroups(7), "no internal processes"), unless it is the
 // machine's root; so davit's own may have to move into one of theirs, which is
-// done only when somebody asked for the limit.
-func (p place) delegated(c controller, wanted bool) (string, error) {
+// done only when somebody asked for limits.
+func (p place) delegated(c controller, asked bool) (string, error) {
 	base, crowded, err := p.base()
 	if err != nil {
 		return "", err
@@ -33,7 +33,7 @@ func (p place) delegated(c controller, wanted bool) (string, error) {
 	if !slices.Contains(words(filepath.Join(base, "cgroup.controllers")), string(c)) {
 		return "", fmt.Errorf("the cgroup %s has no controller %s", base, c)
 	}
-	if crowded && !wanted {
+	if crowded && !asked {
 		return "", fmt.Errorf("the cgroup %s holds processes", base)
 	}
 	const attempts = 5 // others may have been started meanwhile

@@ -16,10 +16,12 @@ func (s *shim) limit() {
 	s.group.sites = map[controller]site{}
 	var kept []string
 	var lost missing
-	for _, l := range limitsOf(s.order.Spec.Run, s.order.Processes) {
+	limits := limitsOf(s.order.Spec.Run, s.order.Processes)
+	asked := slices.ContainsFunc(limits, func(l limit) bool { return l.text != "" })
+	for _, l := range limits {
 		version, err := 0, findErr
 		if err == nil {
-			version, err = s.group.add(found, l, s.order.Cgroup, s.noteCgroup)
+			version, err = s.add(found, l, asked)
 		}
 		switch {
 		case l.text == "": // nobody asked for it
@@ -61,6 +63,28 @@ func (m *missing) String() string {
 		parts[i] = text + ": " + m.reasons[i]
 	}
 	return strings.Join(parts, "; ")
+}
+
+// add puts a limit in force and returns the version of cgroups that does it.
+func (s *shim) add(found map[controller]place, l limit, asked bool) (int, error) {
+	at, err := siteOf(found, l.controller, s.order.Cgroup, asked)
+	if err != nil {
+		return 0, err
+	}
+	if !slices.Contains(s.group.dirs(), at.dir) {
+		if err := errors.Join(s.noteCgroup(at.dir), makeCgroup(at.dir)); err != nil {
+			return 0, err
+		}
+	}
+	settings := l.v1
+	if at.version == 2 {
+		settings = l.v2
+	}
+	if err := apply(at.dir, settings); err != nil {
+		return 0, err
+	}
+	s.group.sites[l.controller] = at
+	return at.version, nil
 }
 
 // noteCgroup keeps the name of a cgroup on disk.
