@@ -250,7 +250,10 @@ func ordinaryUser(t *testing.T, image driver.Image) {
 	}
 	dir := shortDir(t) // which everybody can reach, as t.TempDir is not
 	binary := filepath.Join(dir, "process.test")
-	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o777)); err != nil {
+	syscall.ForkLock.RLock() // a process that another test starts meanwhile would hold it open for writing (ETXTBSY)
+	err = os.WriteFile(binary, self, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err := errors.Join(err, os.Chmod(dir, 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), binary, "-test.v", "-test.run=^TestProcess$/"+
