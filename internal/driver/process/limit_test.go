@@ -98,6 +98,19 @@ func memoryIsLimited(t *testing.T, image driver.Image) {
 	if now := last(t, d); now.Ended != "exit status 4" {
 		t.Errorf("it is %+v", now)
 	}
+	// When it is one of several, version 1 ends that one alone.
+	drivertest.Until(t, "the third start", func() bool { return last(t, d).State == driver.Ready })
+	if _, err := drivertest.Get(last(t, d), "/feed"); err == nil {
+		t.Error("it answered before it ended")
+	}
+	drivertest.Until(t, "the third restart", func() bool { return last(t, d).Restarts == 3 })
+	want := outOfMemory
+	if strings.Contains(i.Limits, "memory 64MiB (cgroup v1)") {
+		want = "exit status 5, after one of its processes was killed: together they used more than run.memory = 64MiB"
+	}
+	if now := last(t, d); !strings.HasPrefix(now.Ended, want) {
+		t.Errorf("it is %+v, want %s", now, want)
+	}
 }
 
 // outOfMemoryIsAReason also at the start, where it is the start's error.
