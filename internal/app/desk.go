@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/driver"
@@ -43,10 +44,19 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 	}
 	for _, view := range p.engine.Apps() {
 		status.Apps = append(status.Apps, api.App{
-			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App),
+			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App), Volumes: d.volumes(view.App),
 		})
 	}
 	return status, nil
+}
+
+// volumes returns the folder of what an app keeps, when there is one.
+func (d *desk) volumes(app string) string {
+	folder := filepath.Join(d.platform.paths.Volumes(), app)
+	if _, err := os.Stat(folder); err != nil {
+		return ""
+	}
+	return folder
 }
 
 func ofApp(instances []driver.Instance, app string) []driver.Instance {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -46,7 +47,8 @@ func (f *fleet) start(ctx context.Context, id string, stage secret.Stage, plan r
 	if err != nil {
 		return driver.Instance{}, err
 	}
-	instance, err := f.run(ctx, driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values}, plan.Image)
+	spec := driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values, Fleeting: stage == secret.Staging}
+	instance, err := f.run(ctx, spec, plan.Image)
 	return instance, veil{f.secrets, plan.App}.error(err)
 }
 
@@ -91,8 +93,8 @@ func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Heal
 		if i.State == driver.Ready {
 			one.Ready++
 		}
-		if unwell := i.State != driver.Ready && i.State != driver.Starting; unwell || one.Reason == "" {
-			one.Reason = hide.text(i.Reason)
+		if telling := i.Restarts > 0 || i.State != driver.Ready; telling || one.Reason == "" {
+			one.Reason = hide.text(cmp.Or(i.Reason, i.Ended))
 		}
 		health[releaseOf(i)] = one
 	}

@@ -42,6 +42,8 @@ func (r rule) textTypes(types ...string) []string {
 	switch {
 	case r.Enum != nil:
 		return []string{"string"}
+	case r.Minimum != nil && r.Maximum == nil:
+		return []string{"string", "number"}
 	case r.Minimum != nil:
 		return []string{"string", "integer"}
 	case r.Pattern != "" && !regexp.MustCompile(r.Pattern).MatchString("8080"):
@@ -58,6 +60,8 @@ func typeRule(t reflect.Type) rule {
 		return rule{Pattern: `^(0|\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+)$`, Minimum: new(0.0), Maximum: new(0.0)}
 	case reflect.TypeFor[quantity.Share]():
 		return rule{Pattern: `^ *\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)? *% *$`}
+	case reflect.TypeFor[quantity.Size]():
+		return rule{Pattern: quantity.SizeForm}
 	case reflect.TypeFor[release.Policy]():
 		return rule{Enum: words(release.Hold, release.Rollback, release.Promote)}
 	case reflect.TypeFor[release.Gate]():
@@ -105,6 +109,8 @@ func schemaRules() map[string]rule {
 		"run.wait[]":          {Pattern: target},
 		"run.secrets":         {MaxItems: 100, UniqueItems: true},
 		"run.secrets[]":       {Pattern: driver.VariableForm},
+		"run.cpu":             {Pattern: quantity.CoresForm, Minimum: new(float64(driver.LeastCPU) / 1000)},
+		"run.volumes.*":       {Pattern: `^/.`},
 		"verify.load":         {Required: []string{"request", "rate", "duration", "p95"}},
 		"verify.load.request": {MinItems: 1, MaxItems: 50},
 		"verify.load.rate":    {ExclusiveMinimum: new(0.0)},

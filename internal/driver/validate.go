@@ -38,7 +38,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("wait[%d]: %w", i, err))
 		}
 	}
-	return errors.Join(append(errs, c.Health.validate())...)
+	return errors.Join(append(errs, c.Health.validate(), c.validateLimits(), c.validateVolumes())...)
 }
 
 func (h Health) validate() error {

@@ -37,6 +37,7 @@ func Run(t *testing.T, image driver.Image, fresh func(t *testing.T) Open) {
 		{"a start is done once", startIsDoneOnce},
 		{"environment and arguments", environmentAndArguments},
 		{"secrets are in the environment alone", secrets},
+		{"limits are told, unless somebody says otherwise", limitsAreTold},
 		{"a redirect is healthy", redirectIsHealthy},
 		{"a request in flight is finished", inFlightIsFinished},
 		{"what does not end is killed", stubbornIsKilled},
