@@ -126,7 +126,7 @@ var allowed = map[string][]string{
 	},
 	"internal/access": {},
 	"internal/api":    {"internal/access", "internal/driver", "internal/release", "internal/x/quantity"},
-	"internal/web":    {"internal/access", "internal/api", "internal/release"},
+	"internal/web":    {"internal/access", "internal/api", "internal/driver", "internal/release"},
 	"internal/app": {
 		"examples", "internal/access", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
 		"internal/check/hadolintfile", "internal/config",

@@ -75,6 +75,7 @@ var words = template.FuncMap{
 	"number":  func(x float64) string { return fmt.Sprintf("%.3g", x) },
 	"ms":      func(x float64) string { return fmt.Sprintf("%.1f", x) },
 	"excerpt": excerpt,
+	"running": running,
 }
 
 // short cuts a digest to what people compare by eye.

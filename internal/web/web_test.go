@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/davit-dev/davit/internal/api"
+	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/release/analysis"
 	"github.com/davit-dev/davit/internal/web"
@@ -39,6 +40,10 @@ func newStage() *stage {
 			View: release.View{
 				App: "orders", Hosts: []string{"orders.localhost"}, Live: "orders-1", Current: "orders-2",
 				Releases: []release.Summary{summary("orders-1", release.Live), canary(6)},
+			},
+			Instances: []driver.Instance{
+				{ID: "orders-1", State: driver.Ready}, {ID: "orders-1-r2", State: driver.Backoff, Unlimited: "cpu 1: no cgroups <here>"},
+				{ID: "orders-2", State: driver.Ready},
 			},
 			Traffic: []api.Traffic{{Release: "orders-1", Requests: 48210, Failed: 212, P50: 1.2, P95: 4.1}},
 		}},
@@ -126,7 +131,7 @@ func TestThePageAnswersAtOneLook(t *testing.T) {
 	resp, body := get(t, "GET", serve(t, newStage()).URL)
 	for _, want := range []string{
 		"orders-1", "shipped by ada", "orders-2", "canary 2/3", "25% of the traffic", "rolled back at <b>100</b>",
-		"new 9 of 409 failed, live 5 of 1205", "<polyline", "48210", "submitted",
+		"new 9 of 409 failed, live 5 of 1205", "<polyline", "48210", "submitted", "2 instances, 1 not well", "not limited: cpu 1: no cgroups &lt;here&gt;", "1 instance<",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not on the page", want)
