@@ -52,10 +52,9 @@ func gate(t *testing.T) gated {
 	t.Helper()
 	s := &server{changed: make(chan struct{})}
 	s.move(release.PhaseSubmitted, "")
-	log := slog.New(slog.DiscardHandler)
 	g := gated{server: s, door: &access.Door{}}
-	g.handler = api.NewHandler(s, whole{s}, s, s, log)
-	g.Server = httptest.NewTLSServer(api.Gate(g.door, log, g.handler))
+	g.handler = api.NewHandler(s, whole{s}, s, s, slog.New(slog.DiscardHandler))
+	g.Server = httptest.NewTLSServer(api.Gate(g.door, g.handler))
 	t.Cleanup(g.Close)
 	return g
 }
@@ -182,15 +181,16 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 			t.Errorf("%q: %d %s %v", shown, status, code, header)
 		}
 	}
-	if status, _, _ := g.ask(t, http.MethodGet, "/v1/status", "bearer "+key); status != http.StatusOK {
-		t.Errorf("with a token: %d", status)
-	}
 	for range 30 {
 		g.ask(t, http.MethodGet, "/v1/status", "Bearer wrong")
 	}
-	status, _, header := g.ask(t, http.MethodGet, "/v1/status", "Bearer "+key)
+	status, _, header := g.ask(t, http.MethodGet, "/v1/status", "Bearer wrong")
 	if status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
 		t.Errorf("after 30 wrong ones: %d, %v", status, header)
+	}
+	status, _, header = g.ask(t, http.MethodGet, "/v1/status", "bearer "+key)
+	if status != http.StatusOK || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("with a token: %d, %v", status, header)
 	}
 }
 

@@ -102,14 +102,16 @@ func (d *desk) Explain(ctx context.Context, id string) (release.Explanation, err
 
 // Submit implements api.Steerer.
 func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (release.Summary, error) {
+	caller := api.CallerOf(ctx)
+	if err := caller.NeedApp(appOf(s.Repository)); err != nil { // before anything is told of what lies there
+		return release.Summary{}, err
+	}
 	plan, evidence, err := readPlan(ctx, d.platform.images, s.Repository, s.Plan)
 	if err != nil {
 		return release.Summary{}, &release.RefusalError{Code: release.CodeInvalid, Message: err.Error()}
 	}
-	for _, app := range []string{plan.App, appOf(s.Repository), appOf(plan.Image.Repository)} {
-		if err := api.CallerOf(ctx).NeedApp(app); err != nil {
-			return release.Summary{}, err
-		}
+	if err := caller.NeedApp(plan.App); err != nil {
+		return release.Summary{}, err
 	}
 	if err := d.admitSecrets(plan); err != nil {
 		return release.Summary{}, err
