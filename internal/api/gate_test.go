@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -168,6 +170,23 @@ func TestEveryRouteIsForARole(t *testing.T) {
 			if got := status != http.StatusForbidden && code != api.CodeForbidden; got != may || status == http.StatusUnauthorized {
 				t.Errorf("%s by a %s: status %d, it may: %v", route.Pattern, who, status, may)
 			}
+		}
+	}
+}
+
+// TestThePageOfRoutesIsTrue compares docs/access.md with what is asked for.
+func TestThePageOfRoutesIsTrue(t *testing.T) {
+	page, err := os.ReadFile("../../docs/access.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([A-Z]+ /v1/[^`]+)` \\| (\\w+) \\| (.+) \\|$").FindAllStringSubmatch(string(page), -1)
+	if len(rows) != len(least) {
+		t.Errorf("docs/access.md has %d routes, there are %d", len(rows), len(least))
+	}
+	for _, row := range rows {
+		if want, known := least[row[1]]; !known || string(want.role) != row[2] || want.oneApp != (row[3] != "no") {
+			t.Errorf("docs/access.md is wrong about %s: %s, %s", row[1], row[2], row[3])
 		}
 	}
 }
