@@ -114,7 +114,7 @@ func TestAReleaseThatDoesNotStartInProductionIsRejected(t *testing.T) {
 	})
 }
 
-func TestACanaryWhoseProcessEndsGoesAtOnce(t *testing.T) {
+func TestReliability13ACanaryWhoseProcessEndsGoesAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		w.change(func() { w.rate = 0 }) // no statistics can help
 		c.ship(t, plan("v1"))
@@ -147,7 +147,7 @@ func TestReliability09WithoutTrafficItHoldsForAPerson(t *testing.T) {
 	})
 }
 
-func TestUndecidedFollowsThePolicy(t *testing.T) {
+func TestReliability08UndecidedFollowsThePolicy(t *testing.T) {
 	for policy, want := range map[release.Policy]release.Outcome{
 		release.Rollback: release.RolledBack, release.Promote: release.Live, release.Hold: "",
 	} {

@@ -199,7 +199,7 @@ func (a *App) counted(r *Release, e Event) error {
 		r.test.Score(analysis.Cohort{
 			Step: step - 1, Weight: c.Weight, Canary: c.Canary, Stable: c.Stable, ErrorsOnly: r.warming(e.Batch.Epoch, c),
 		})
-		units := c.Canary.Total()
+		units := max(c.Canary.Total(), 0) // as for the test, less than nothing is nothing
 		r.total += units
 		if step == r.Step {
 			r.units += units
