@@ -15,14 +15,20 @@ func (b *Book) Under(w http.ResponseWriter, r *http.Request, t Token, next http.
 	_ = control.SetReadDeadline(time.Time{}) // what has no deadlines has none to lift
 	ctx, release := b.Hold(r.Context(), t)
 	defer release()
+	done := make(chan struct{})
 	cut := context.AfterFunc(ctx, func() {
+		defer close(done)
 		if over(ctx) {
 			past := time.Unix(1, 0)
 			_ = control.SetReadDeadline(past) // otherwise it ends with what is read or written next
 			_ = control.SetWriteDeadline(past)
 		}
 	})
-	defer cut()
+	defer func() {
+		if !cut() {
+			<-done // the answer is not to be touched any more
+		}
+	}()
 	r = r.WithContext(ctx)
 	r.Body = &bodyUnder{r.Body, ctx}
 	next.ServeHTTP(w, r)
