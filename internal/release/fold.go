@@ -71,7 +71,7 @@ func (a *App) submitted(e Event) error {
 	r := &Release{
 		ID: e.Release, App: a.Name, Plan: *e.Plan, Digest: e.Digest, Stored: e.Stored, Actor: e.Actor,
 		BackFrom: e.BackFrom, Submitted: e.Time, Phase: PhaseSubmitted,
-		Approved: map[Gate]bool{}, steps: map[int64]int{},
+		Approved: map[Gate]bool{}, steps: map[int64]int{}, first: a.Live == "",
 	}
 	if e.Evidence != nil {
 		r.Evidence = *e.Evidence
