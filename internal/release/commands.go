@@ -158,7 +158,7 @@ func (e *Engine) Abort(ctx context.Context, release, actor string) error {
 	}
 	return m.do(ctx, func(ctx context.Context) error {
 		if m.app.Current != s.ID {
-			return refuse(CodeState, "%s is not under way: %s", s.ID, s.Outcome)
+			return refuse(CodeState, "%s is not under way: %s", s.ID, m.app.Find(s.ID).Outcome)
 		}
 		return m.takeBack(ctx, Ending{Outcome: Aborted, Reason: "aborted by " + actor}, actor)
 	})
@@ -173,7 +173,7 @@ func (e *Engine) Approve(ctx context.Context, release, actor string) error {
 	return m.do(ctx, func(ctx context.Context) error {
 		r := m.app.current()
 		if r == nil || r.ID != s.ID {
-			return refuse(CodeState, "%s is not under way: %s", s.ID, s.Outcome)
+			return refuse(CodeState, "%s is not under way: %s", s.ID, m.app.Find(s.ID).Outcome)
 		}
 		if r.Waiting() == "" {
 			return refuse(CodeState, "%s does not wait for an approval", s.ID)
