@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ const chaosSettings = `name: orders
 run:
   env: {ORDERS_VERSION: %q, ORDERS_FAIL_SHARE: %q}
   drain: 3s
+  replicas: 2
 release:
   steps: [10%%, 50%%]
   dwell: 1s
@@ -231,23 +233,24 @@ func (c *chaos) killEdge() {
 	})
 }
 
-// killInstance loses what is in flight on an instance, and, since there is one of
-// each version, what comes for it until it is back. It returns the release whose
-// instance was killed.
+// killInstance loses what is in flight on an instance. What comes until it is back
+// goes to another one, of a canary that has no other to the live version. It returns
+// the release whose instance was killed.
 func (c *chaos) killInstance(id string) (killed string) {
 	c.t.Helper()
-	for _, i := range c.instances().Instances {
-		if i.ID != id || i.State != "ready" || i.Restarts > 1 {
-			continue
-		}
-		from := time.Now()
-		c.end(i.PID, "orders")
-		until(c.t, "the instance of "+id, 20*time.Second, func() bool { return c.ready(id, i.PID) })
-		c.lost = append(c.lost, loss{"on an instance", from, time.Now()})
-		c.kills["instance"]++
-		return id
+	own := slices.DeleteFunc(c.instances().Instances, func(i instance) bool {
+		return !i.of(id) || i.State != "ready" || i.Restarts > 1
+	})
+	if len(own) == 0 {
+		return ""
 	}
-	return ""
+	i := own[c.rng.IntN(len(own))]
+	from := time.Now()
+	c.end(i.PID, "orders")
+	c.lost = append(c.lost, loss{"on an instance", from, time.Now()})
+	until(c.t, "the instance "+i.ID, 20*time.Second, func() bool { return c.ready(i.ID, i.PID) })
+	c.kills["instance"]++
+	return id
 }
 
 // upgrade replaces control at once, and the edge when no release is under way.
@@ -269,14 +272,9 @@ func (c *chaos) backup() {
 
 // appStatus is what the chaos reads of an app's instances.
 type appStatus struct {
-	Live      string `json:"live"`
-	Current   string `json:"current"`
-	Instances []struct {
-		ID       string `json:"id"`
-		State    string `json:"state"`
-		PID      int    `json:"pid"`
-		Restarts int    `json:"restarts"`
-	} `json:"instances"`
+	Live      string     `json:"live"`
+	Current   string     `json:"current"`
+	Instances []instance `json:"instances"`
 }
 
 func (c *chaos) instances() appStatus {
@@ -324,7 +322,8 @@ func (c *chaos) rest() {
 	c.t.Helper()
 	until(c.t, "rest", time.Minute, func() bool {
 		app := c.instances()
-		return app.Current == "" && len(app.Instances) == 1 && app.Instances[0].ID == app.Live && app.Instances[0].State == "ready"
+		stray := slices.ContainsFunc(app.Instances, func(i instance) bool { return !i.of(app.Live) || i.State != "ready" })
+		return app.Current == "" && len(app.Instances) == 2 && !stray
 	})
 	c.load.end()
 }

@@ -29,11 +29,25 @@ type status struct {
 		Starts     int    `json:"starts"`
 	} `json:"edge"`
 	Apps []struct {
-		App      string    `json:"app"`
-		Live     string    `json:"live"`
-		Current  string    `json:"current"`
-		Releases []summary `json:"releases"`
+		App       string     `json:"app"`
+		Live      string     `json:"live"`
+		Current   string     `json:"current"`
+		Releases  []summary  `json:"releases"`
+		Instances []instance `json:"instances"`
 	} `json:"apps"`
+}
+
+// instance is what the tests read of an instance.
+type instance struct {
+	ID       string `json:"id"`
+	PID      int    `json:"pid"`
+	State    string `json:"state"`
+	Restarts int    `json:"restarts"`
+}
+
+// of says whether the instance is one of a release.
+func (i instance) of(release string) bool {
+	return i.ID == release || strings.HasPrefix(i.ID, release+"-r")
 }
 
 // summary is what the tests read of a release.

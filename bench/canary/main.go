@@ -25,6 +25,7 @@ type options struct {
 	plots     string
 	profile   string
 	results   string
+	figures   bool
 }
 
 func main() {
@@ -35,6 +36,7 @@ func main() {
 	flag.StringVar(&o.page, "page", "", "file to write the page to; standard output if empty")
 	flag.StringVar(&o.plots, "plots", "", "folder to write the plots to; none if empty")
 	flag.StringVar(&o.results, "results", "", "file to keep results in, so that an interrupted run can go on")
+	flag.BoolVar(&o.figures, "figures", false, "measure two cells alone and print what is known a verdict by, in JSON")
 	flag.StringVar(&o.profile, "cpuprofile", "", "file to write a CPU profile to")
 	flag.Parse()
 	debug.SetGCPercent(400) // nearly everything is short-lived
@@ -59,6 +61,9 @@ func bench(o options) (kept bool, err error) {
 			return false, fmt.Errorf("profile: %w", err)
 		}
 		defer pprof.StopCPUProfile()
+	}
+	if o.figures {
+		return true, printFigures(o)
 	}
 	results, err := measure(o)
 	if err != nil {

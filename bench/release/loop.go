@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,23 +60,30 @@ func (b *bench) loop(ctx context.Context, t *table) (err error) {
 	return b.rollback(ctx, t, p, dir)
 }
 
-// users makes some hundred requests a second until it is told to stop.
-func (p *platform) users(ctx context.Context) (stop func()) {
+// users makes some hundred requests a second until it is told to stop, and counts
+// those that are answered and those that are not.
+func (p *platform) users(ctx context.Context) (stop func() (served, failed int64)) {
 	ctx, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
+	var served, failed atomic.Int64
 	for range 4 {
 		group.Go(func() {
 			c := &client{address: p.edge, request: fmt.Appendf(nil, "GET /orders/1 HTTP/1.1\r\nHost: %s\r\n\r\n", host)}
 			defer c.close()
 			for ctx.Err() == nil {
-				_ = c.do(ctx) // a bad version's failures are what the release is about
+				if err := c.do(context.WithoutCancel(ctx)); err != nil {
+					failed.Add(1)
+				} else {
+					served.Add(1)
+				}
 				time.Sleep(10 * time.Millisecond)
 			}
 		})
 	}
-	return func() {
+	return func() (int64, int64) {
 		cancel()
 		group.Wait()
+		return served.Load(), failed.Load()
 	}
 }
 

@@ -18,6 +18,8 @@ type options struct {
 	rounds   int
 	requests int64
 	apps     int
+	deaths   int
+	runs     int
 	only     string
 }
 
@@ -28,7 +30,9 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 5, "rounds of each proxy")
 	flag.Int64Var(&o.requests, "requests", 1_000_000, "least number of requests over all swaps")
 	flag.IntVar(&o.apps, "apps", 100, "apps that control has while it is idle")
-	flag.StringVar(&o.only, "only", "", "measure one part alone: proxies, split, hostile, swaps, loop or idle")
+	flag.IntVar(&o.deaths, "kills", 300, "how often control is killed")
+	flag.IntVar(&o.runs, "runs", 10_000, "releases that are simulated")
+	flag.StringVar(&o.only, "only", "", "measure one part alone: proxies, split, hostile, swaps, kills, verdict, loop or idle")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench-release:", err)
@@ -51,7 +55,14 @@ func run(ctx context.Context, o options) (err error) {
 		name string
 		run  func(context.Context, *table) error
 	}{
-		{"proxies", b.proxies}, {"split", b.split}, {"hostile", b.hostile}, {"swaps", b.swaps}, {"loop", b.loop}, {"idle", b.idle},
+		{"proxies", b.proxies},
+		{"split", b.split},
+		{"hostile", b.hostile},
+		{"swaps", b.swaps},
+		{"kills", b.kills},
+		{"verdict", b.verdict},
+		{"loop", b.loop},
+		{"idle", b.idle},
 	} {
 		if o.only != "" && o.only != part.name {
 			continue

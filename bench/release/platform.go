@@ -29,15 +29,20 @@ func (b *bench) startPlatform(ctx context.Context) (*platform, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &platform{bench: b, dir: dir, env: []string{"DAVIT_DATA=" + filepath.Join(dir, "data"), "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "NO_COLOR=1", "DAVIT_SHELLCHECK=off"}}
-	p.cmd = exec.CommandContext(ctx, b.davit, "serve", "--json", "--listen", "127.0.0.1:0", "--edge", "127.0.0.1:0", "--staging", "127.0.0.1:0")
+	p := &platform{bench: b, edge: "127.0.0.1:0", dir: dir, env: []string{"DAVIT_DATA=" + filepath.Join(dir, "data"), "XDG_STATE_HOME=" + filepath.Join(dir, "state"), "NO_COLOR=1", "DAVIT_SHELLCHECK=off"}}
+	return p, p.serve(ctx)
+}
+
+// serve starts control, again after it was killed.
+func (p *platform) serve(ctx context.Context) error {
+	p.cmd = exec.CommandContext(ctx, p.bench.davit, "serve", "--json", "--listen", "127.0.0.1:0", "--edge", p.edge, "--staging", "127.0.0.1:0")
 	p.cmd.Env = append(os.Environ(), p.env...)
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	var said struct {
 		PID  int `json:"pid"`
@@ -51,9 +56,9 @@ func (b *bench) startPlatform(ctx context.Context) (*platform, error) {
 	}
 	p.pid, p.edge = said.PID, said.Edge.Production
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start davit serve: %w", err), p.down(ctx))
+		return errors.Join(fmt.Errorf("start davit serve: %w", err), p.down(ctx))
 	}
-	return p, nil
+	return nil
 }
 
 // down ends the platform with all that it started.

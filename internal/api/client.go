@@ -54,10 +54,10 @@ func (c *Client) Submit(ctx context.Context, s Submission) (release.Summary, err
 	return summary, err
 }
 
-// Steer applies a verb to a release (approve, abort) or to an app (the others).
+// Steer applies a verb to a release or to an app.
 func (c *Client) Steer(ctx context.Context, verb Verb, target string) (release.Summary, error) {
 	kind := "apps"
-	if verb == Approve || verb == Abort {
+	if verb.OfRelease() {
 		kind = "releases"
 	}
 	var summary release.Summary

@@ -120,6 +120,8 @@ var least = map[string]struct {
 	"POST /v1/releases":                    {access.Deployer, true},
 	"POST /v1/releases/{id}/approve":       {access.Deployer, true},
 	"POST /v1/releases/{id}/abort":         {access.Deployer, true},
+	"POST /v1/releases/{id}/hold":          {access.Deployer, true},
+	"POST /v1/releases/{id}/resume":        {access.Deployer, true},
 	"POST /v1/apps/{app}/rollback":         {access.Deployer, true},
 	"POST /v1/apps/{app}/unblock":          {access.Deployer, true},
 	"POST /v1/apps/{app}/preview":          {access.Deployer, true},

@@ -46,6 +46,8 @@ func (h *Handler) Routes() []Route {
 		{"POST /v1/releases", access.Deployer, ownApps, h.submit}, // its app is in the plan
 		{"POST /v1/releases/{id}/approve", access.Deployer, pathRelease, h.steer(Approve)},
 		{"POST /v1/releases/{id}/abort", access.Deployer, pathRelease, h.steer(Abort)},
+		{"POST /v1/releases/{id}/hold", access.Deployer, pathRelease, h.steer(Hold)},
+		{"POST /v1/releases/{id}/resume", access.Deployer, pathRelease, h.steer(Resume)},
 		{"POST /v1/apps/{app}/rollback", access.Deployer, pathApp, h.steer(Rollback)},
 		{"POST /v1/apps/{app}/unblock", access.Deployer, pathApp, h.steer(Unblock)},
 		{"POST /v1/apps/{app}/remove", access.Admin, pathApp, h.steer(Remove)},

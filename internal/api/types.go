@@ -7,6 +7,7 @@ package api
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/davit-dev/davit/internal/driver"
@@ -53,6 +54,26 @@ type App struct {
 	release.View
 	Instances []driver.Instance `json:"instances"`
 	Traffic   []Traffic         `json:"traffic"`
+	Volumes   string            `json:"volumes,omitempty"` // folder of what it keeps, "" when it keeps nothing
+}
+
+// Release is one release with what runs of it, in staging, too.
+type Release struct {
+	release.Summary
+
+	Instances []driver.Instance `json:"instances,omitempty"`
+}
+
+// Release returns the release of an app with an ID.
+func (a App) Release(id string) (Release, bool) {
+	s, found := a.Find(id)
+	r := Release{Summary: s}
+	for _, i := range a.Instances {
+		if i.ID == id || strings.HasPrefix(i.ID, id+"-") {
+			r.Instances = append(r.Instances, i)
+		}
+	}
+	return r, found
 }
 
 // Traffic is what the edge counted for one release since it knows it.
@@ -88,14 +109,19 @@ type Submission struct {
 // Verb is what can be done to a release or an app that exists.
 type Verb string
 
-// The verbs. Approve and Abort take a release, the others an app.
+// The verbs.
 const (
 	Approve  Verb = "approve"
 	Abort    Verb = "abort"
+	Hold     Verb = "hold"
+	Resume   Verb = "resume"
 	Rollback Verb = "rollback"
 	Unblock  Verb = "unblock"
 	Remove   Verb = "remove"
 )
+
+// OfRelease says whether the verb is about a release; the others are about an app.
+func (v Verb) OfRelease() bool { return slices.Contains([]Verb{Approve, Abort, Hold, Resume}, v) }
 
 // LogQuery says which lines of an app's instances are wanted.
 type LogQuery struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/driver"
@@ -43,10 +44,19 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 	}
 	for _, view := range p.engine.Apps() {
 		status.Apps = append(status.Apps, api.App{
-			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App),
+			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App), Volumes: d.volumes(view.App),
 		})
 	}
 	return status, nil
+}
+
+// volumes returns the folder of what an app keeps, when there is one.
+func (d *desk) volumes(app string) string {
+	folder := filepath.Join(d.platform.paths.Volumes(), app)
+	if _, err := os.Stat(folder); err != nil {
+		return ""
+	}
+	return folder
 }
 
 func ofApp(instances []driver.Instance, app string) []driver.Instance {
@@ -92,7 +102,11 @@ func (d *desk) Changed() <-chan struct{} { return d.platform.engine.Changed() }
 
 // Logs implements api.Watcher.
 func (d *desk) Logs(ctx context.Context, q api.LogQuery) (io.ReadCloser, error) {
-	return d.platform.fleet.driver.Logs(ctx, q.App, q.Release, q.Follow, q.Tail)
+	wanted := func(id string) bool {
+		release, _ := replicaOf(id)
+		return q.Release == "" || release == q.Release
+	}
+	return d.platform.fleet.driver.Logs(ctx, q.App, wanted, q.Follow, q.Tail)
 }
 
 // Explain implements api.Watcher.
@@ -150,6 +164,10 @@ func (d *desk) Steer(ctx context.Context, verb api.Verb, target, actor string) (
 		return release.Summary{ID: target}, engine.Approve(ctx, target, actor)
 	case api.Abort:
 		return release.Summary{ID: target}, engine.Abort(ctx, target, actor)
+	case api.Hold:
+		return release.Summary{ID: target}, engine.Hold(ctx, target, actor)
+	case api.Resume:
+		return release.Summary{ID: target}, engine.Resume(ctx, target, actor)
 	case api.Rollback:
 		return engine.Rollback(ctx, target, actor)
 	case api.Unblock:

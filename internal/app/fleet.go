@@ -1,12 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/driver/process"
@@ -26,9 +29,15 @@ type fleet struct {
 }
 
 // Start implements release.Fleet.
-func (f *fleet) Start(ctx context.Context, id string, plan release.Plan) error {
-	_, err := f.start(ctx, id, secret.Production, plan)
-	return err
+func (f *fleet) Start(ctx context.Context, id string, plan release.Plan, replicas int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for n := range replicas {
+		group.Go(func() error {
+			_, err := f.start(ctx, replicaID(id, n+1), secret.Production, plan)
+			return err
+		})
+	}
+	return group.Wait()
 }
 
 // start starts an instance with the secrets of a stage, whose values are in
@@ -38,7 +47,8 @@ func (f *fleet) start(ctx context.Context, id string, stage secret.Stage, plan r
 	if err != nil {
 		return driver.Instance{}, err
 	}
-	instance, err := f.run(ctx, driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values}, plan.Image)
+	spec := driver.Spec{ID: id, App: plan.App, Run: plan.Run, Secrets: values, Fleeting: stage == secret.Staging}
+	instance, err := f.run(ctx, spec, plan.Image)
 	return instance, veil{f.secrets, plan.App}.error(err)
 }
 
@@ -53,7 +63,17 @@ func (f *fleet) run(ctx context.Context, spec driver.Spec, from release.Image) (
 
 // Stop implements release.Fleet.
 func (f *fleet) Stop(ctx context.Context, id string, grace time.Duration) error {
-	return f.driver.Stop(ctx, id, grace)
+	instances, err := f.driver.List(ctx)
+	if err != nil {
+		return err
+	}
+	own := []string{id} // also when its shim has only begun, and is not listed yet
+	for _, i := range instances {
+		if releaseOf(i) == id && i.ID != id {
+			own = append(own, i.ID)
+		}
+	}
+	return inParallel(own, func(id string) error { return f.driver.Stop(ctx, id, grace) })
 }
 
 // Health implements release.Fleet.
@@ -67,9 +87,16 @@ func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Heal
 		if i.App != app || strings.HasSuffix(i.ID, stagingSuffix) {
 			continue
 		}
-		health[i.ID] = release.Health{
-			Ready: i.State == driver.Ready, Restarts: i.Restarts, Reason: hide.text(i.Reason),
+		one := health[releaseOf(i)]
+		one.Instances++
+		one.Restarts += i.Restarts
+		if i.State == driver.Ready {
+			one.Ready++
 		}
+		if telling := i.Restarts > 0 || i.State != driver.Ready; telling || one.Reason == "" {
+			one.Reason = hide.text(cmp.Or(i.Reason, i.Ended))
+		}
+		health[releaseOf(i)] = one
 	}
 	return health, nil
 }

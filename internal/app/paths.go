@@ -106,3 +106,7 @@ func (p Paths) Registry() string { return filepath.Join(p.Data, "registry") }
 
 // Instances is the folder of what runs.
 func (p Paths) Instances() string { return filepath.Join(p.Data, "instances") }
+
+// Volumes is the folder of what instances keep from version to version: a folder
+// for each app, and in it one for each volume.
+func (p Paths) Volumes() string { return filepath.Join(p.Data, "volumes") }

@@ -16,7 +16,7 @@ import (
 // key; the journal remembers who asked.
 func (d *desk) Preview(ctx context.Context, app string, ask api.PreviewRequest, actor string) (api.Preview, error) {
 	p := d.platform
-	chosen, host, err := previewed(p.engine.Apps(), app, ask.Release)
+	chosen, at, err := previewed(p.engine.Apps(), app, ask.Release)
 	if err != nil {
 		return api.Preview{}, err
 	}
@@ -35,10 +35,10 @@ func (d *desk) Preview(ctx context.Context, app string, ask api.PreviewRequest, 
 	}
 	preview := api.Preview{
 		App: app, Release: chosen.ID, Until: pin.Until, Header: traffic.VersionHeader, Token: pin.Token,
-		Host: host, URL: "http://" + p.edge.production.Addr().String() + "/",
+		Host: hostOf(at), URL: "http://" + p.edge.production.Addr().String() + pathBelow(at),
 	}
 	if chosen.Phase == release.PhaseSubmitted {
-		preview.Staging = "http://" + p.edge.staging.Addr().String() + "/"
+		preview.Staging = "http://" + p.edge.staging.Addr().String() + pathBelow(at)
 	}
 	return preview, nil
 }

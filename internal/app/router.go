@@ -211,17 +211,13 @@ func (r *router) lapsed(ctx context.Context, app string) (bool, error) {
 	return false, nil
 }
 
-// addresses returns where each release's production instance answers.
+// addresses returns where each release's production instances answer.
 func (r *router) addresses(ctx context.Context) (map[string][]string, error) {
 	instances, err := r.instances.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list instances: %w", err)
 	}
-	found := map[string][]string{}
-	for _, i := range instances {
-		found[i.ID] = append(found[i.ID], i.Address)
-	}
-	return found, nil
+	return answering(instances), nil
 }
 
 // Past implements release.Router.

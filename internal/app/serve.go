@@ -164,7 +164,7 @@ func (p *Platform) openFolder() (err error) {
 
 func (p *Platform) openFleet() error {
 	d, err := process.New(process.Config{
-		Dir: p.paths.Instances(), Hidden: []string{p.paths.Data},
+		Dir: p.paths.Instances(), Volumes: p.paths.Volumes(), Hidden: []string{p.paths.Data},
 		AcceptUnsandboxed: p.cfg.AcceptUnsandboxed, Tether: p.cfg.Tether,
 	}, p.cfg.Log.With("part", "driver"))
 	if err != nil {

@@ -42,7 +42,9 @@ func Units(cfg ServeConfig) ([]Unit, error) {
 
 // serviceUnit ends control alone when the service is stopped: apps and edge are
 // processes of their own, which the next control adopts. Delegate lets davit put
-// them into cgroups of theirs.
+// instances into cgroups of theirs. With DelegateSubgroup davit's own processes have
+// one beside those: in version 2 of cgroups the unit's holds either processes or
+// controllers, and systemd could not start the service again in one that has them.
 func serviceUnit(program, data string, cfg ServeConfig) string {
 	command := []string{program, "serve", "--data", data}
 	if cfg.AcceptUnsandboxed {
@@ -79,6 +81,7 @@ RestartSec=1
 WatchdogSec=30
 KillMode=process
 Delegate=yes
+DelegateSubgroup=davit
 LimitNOFILE=1048576
 UMask=0077
 

@@ -94,7 +94,7 @@ func commands() []command {
 		shipCommand(),
 		serveCommand(), downCommand(),
 		statusCommand(), releasesCommand(), showCommand(), explainCommand(), logsCommand(), previewCommand(),
-		approveCommand(), abortCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
+		approveCommand(), abortCommand(), holdCommand(), resumeCommand(), rollbackCommand(), unblockCommand(), rmCommand(),
 		secretCommand(), tokenCommand(), loginCommand(), logoutCommand(),
 		auditCommand(), registryCommand(), backupCommand(), restoreCommand(), demoCommand(), versionCommand(),
 		edgeCommand(), shimCommand(), shimInitCommand(),

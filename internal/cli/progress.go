@@ -87,6 +87,8 @@ func evidence(s release.Summary) string {
 	}
 	switch {
 	case s.Outcome != "":
+	case s.Incident > 0:
+		text += fmt.Sprintf(", waits: %.3g%% of all requests fail, the live version's too", 100*s.Incident)
 	case s.NeedUnits > 0:
 		text += fmt.Sprintf(", needs %d more %s on the new version", s.NeedUnits, s.Unit)
 	case s.Verdict != nil && s.Step == s.Steps && s.Verdict.Needs > 0 && s.Verdict.Needs < plenty:

@@ -10,7 +10,7 @@ import (
 
 func rmCommand() command {
 	return command{
-		name: "rm", args: "APP", short: "Remove an app: its routes and instances; its journal stays",
+		name: "rm", args: "APP", short: "Remove an app: its routes and instances; its journal and volumes stay",
 		min: 1, max: 1, flags: serverFlag, run: runRm,
 	}
 }
@@ -27,6 +27,9 @@ func runRm(ctx context.Context, c *call) error {
 		}
 		if gone(status, c.args[0]) {
 			fmt.Fprintf(c.Err, "%s is gone\n", c.args[0])
+			if kept := volumesOf(status, c.args[0]); kept != "" {
+				fmt.Fprintf(c.Err, "its volumes are kept in %s\n", kept)
+			}
 			return nil
 		}
 		select {
@@ -35,6 +38,15 @@ func runRm(ctx context.Context, c *call) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+func volumesOf(status api.Status, name string) string {
+	for _, a := range status.Apps {
+		if a.App == name {
+			return a.Volumes
+		}
+	}
+	return ""
 }
 
 func gone(status api.Status, name string) bool {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
+	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/release"
 )
 
@@ -26,15 +28,28 @@ func runShow(ctx context.Context, c *call) error {
 		return err
 	}
 	for _, app := range status.Apps {
-		if s, ok := app.Find(c.args[0]); ok {
+		if r, ok := app.Release(c.args[0]); ok {
 			if c.json {
-				return printJSON(c.Out, s)
+				return printJSON(c.Out, r)
 			}
-			printRelease(c.Out, s)
+			printRelease(c.Out, r.Summary)
+			printInstances(c.Out, r)
 			return nil
 		}
 	}
 	return usageErrorf("no release %q", c.args[0]).hint("'davit releases' lists them")
+}
+
+// printInstances says what runs of a release, and what it may use.
+func printInstances(w io.Writer, r api.Release) {
+	for _, i := range r.Instances {
+		fmt.Fprintf(w, "  %-10s %s: %s, sandbox %s\n", "instance", i.ID, strings.ReplaceAll(string(i.State), "_", " "), i.Sandbox)
+		for _, note := range [][2]string{{"limited", i.Limits}, {"not limited", i.Unlimited}, {"ended", i.Ended}} {
+			if note[1] != "" {
+				fmt.Fprintf(w, "  %-10s %s: %s\n", "", note[0], note[1])
+			}
+		}
+	}
 }
 
 func printRelease(w io.Writer, s release.Summary) {

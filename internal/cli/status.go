@@ -53,7 +53,22 @@ func runStatus(ctx context.Context, c *call) error {
 		return err
 	}
 	printMirrors(c.Out, status.Apps)
+	printLimits(c.Out, status.Apps)
 	return nil
+}
+
+// printLimits says which instances are limited, and which should be.
+func printLimits(w io.Writer, apps []api.App) {
+	for _, app := range apps {
+		for _, i := range app.Instances {
+			if i.Limits != "" {
+				fmt.Fprintf(w, "%s is limited: %s\n", i.ID, i.Limits)
+			}
+			if i.Unlimited != "" {
+				fmt.Fprintf(w, "%s is not limited: %s\n", i.ID, i.Unlimited)
+			}
+		}
+	}
 }
 
 // printMirrors says what came of copies, where there were any.

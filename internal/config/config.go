@@ -36,6 +36,7 @@ const (
 	maxFile  = 1 << 20 // bytes
 	maxLabel = 63      // bytes of a DNS label, RFC 1035
 	maxHost  = 253     // bytes of a host name
+	maxPath  = 200     // bytes of a path after it
 	maxHosts = 100
 )
 
@@ -164,6 +165,9 @@ func (c Config) validate() error {
 		errs = append(errs, fmt.Errorf("name: %q is not a DNS label: at most %d small letters, digits and hyphens, no hyphen at its ends",
 			c.Name, maxLabel))
 	}
+	if c.Run.Replicas < 1 { // which the stage takes for one, for plans of before there were any
+		errs = append(errs, fmt.Errorf("run.replicas: %d is not a number of instances from 1 to %d", c.Run.Replicas, driver.MaxReplicas))
+	}
 	for i, target := range c.Run.Wait {
 		if c.Build.Prober && strings.HasPrefix(target, "https:") {
 			errs = append(errs, fmt.Errorf("run.wait[%d]: the prober, which waits in an image, has no TLS; use tcp://HOST:PORT", i))
@@ -186,13 +190,23 @@ func (c Config) validate() error {
 
 func validName(name string) bool { return len(name) <= maxLabel && label.MatchString(name) }
 
-func validateHost(host string) error {
+// pathForm is a path that a host can be followed by.
+const pathForm = `(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*`
+
+var hostPath = regexp.MustCompile(`^` + pathForm + `$`)
+
+func validateHost(entry string) error {
+	host, _, _ := strings.Cut(entry, "/")
+	path := entry[len(host):]
 	valid := len(host) <= maxHost
 	for part := range strings.SplitSeq(host, ".") {
 		valid = valid && validName(part)
 	}
-	if !valid {
-		return fmt.Errorf("%q is not a host name in small letters and without a port, such as orders.example.com", host)
+	switch {
+	case !valid:
+		return fmt.Errorf("%q is not a host name in small letters and without a port, such as orders.example.com", entry)
+	case len(path) > maxPath || !hostPath.MatchString(path):
+		return fmt.Errorf("%q has a path that is not one such as /orders/v2: letters, digits and - . _ ~, no / at its end, at most %d bytes", entry, maxPath)
 	}
 	return nil
 }

@@ -79,7 +79,6 @@ func keys(t reflect.Type, path string) []string {
 // does not.
 func unsupported(path string) bool {
 	return slices.Contains([]string{
-		"run.volumes", "run.replicas", "run.memory", "run.cpu",
 		"verify.openapi", "verify.vulnerabilities",
 		"notify", "targets",
 	}, path)

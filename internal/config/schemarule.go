@@ -42,6 +42,8 @@ func (r rule) textTypes(types ...string) []string {
 	switch {
 	case r.Enum != nil:
 		return []string{"string"}
+	case r.Minimum != nil && r.Maximum == nil:
+		return []string{"string", "number"}
 	case r.Minimum != nil:
 		return []string{"string", "integer"}
 	case r.Pattern != "" && !regexp.MustCompile(r.Pattern).MatchString("8080"):
@@ -58,6 +60,8 @@ func typeRule(t reflect.Type) rule {
 		return rule{Pattern: `^(0|\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))+)$`, Minimum: new(0.0), Maximum: new(0.0)}
 	case reflect.TypeFor[quantity.Share]():
 		return rule{Pattern: `^ *\+?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)? *% *$`}
+	case reflect.TypeFor[quantity.Size]():
+		return rule{Pattern: quantity.SizeForm}
 	case reflect.TypeFor[release.Policy]():
 		return rule{Enum: words(release.Hold, release.Rollback, release.Promote)}
 	case reflect.TypeFor[release.Gate]():
@@ -91,7 +95,7 @@ func schemaRules() map[string]rule {
 	return map[string]rule{
 		"name":                {Pattern: name, MaxLength: maxLabel},
 		"hosts":               {MinItems: 1, MaxItems: maxHosts, UniqueItems: true},
-		"hosts[]":             {Pattern: `^[a-z0-9.-]+$`, MaxLength: maxHost},
+		"hosts[]":             {Pattern: `^[a-z0-9.-]+` + pathForm + `$`, MaxLength: maxHost + maxPath},
 		"build.platforms[]":   {Pattern: `^(` + strings.Join(build.Platforms(), "|") + `)(/v[0-9.]+)?$`},
 		"build.files.*":       {Pattern: absolute},
 		"build.path":          {Pattern: `^(/|$)`},
@@ -99,11 +103,14 @@ func schemaRules() map[string]rule {
 		"build.compression":   {Enum: []string{"gzip", "zstd"}},
 		"build.allow[]":       {Enum: []string{"no-ca-roots", "no-timezones", "low-port"}},
 		"run.port":            {Minimum: new(1.0), Maximum: new(65535.0)},
+		"run.replicas":        {Minimum: new(1.0), Maximum: new(float64(driver.MaxReplicas))},
 		"run.health.path":     {Pattern: absolute},
 		"run.health.failures": {Minimum: new(1.0)},
 		"run.wait[]":          {Pattern: target},
 		"run.secrets":         {MaxItems: 100, UniqueItems: true},
 		"run.secrets[]":       {Pattern: driver.VariableForm},
+		"run.cpu":             {Pattern: quantity.CoresForm, Minimum: new(float64(driver.LeastCPU) / 1000)},
+		"run.volumes.*":       {Pattern: `^/.`},
 		"verify.load":         {Required: []string{"request", "rate", "duration", "p95"}},
 		"verify.load.request": {MinItems: 1, MaxItems: 50},
 		"verify.load.rate":    {ExclusiveMinimum: new(0.0)},

@@ -21,6 +21,9 @@ type Spec struct {
 	// Secrets are variables whose values nobody but the program may see: a driver
 	// keeps them off the disk, out of the log and out of the arguments.
 	Secrets map[string]string `json:"-"`
+
+	// Fleeting says that its volumes are empty when it starts and gone with it.
+	Fleeting bool `json:"fleeting,omitempty"`
 }
 
 // Image is an image unpacked on this machine.
@@ -44,6 +47,14 @@ type Config struct {
 	Health  Health            `json:"health" yaml:"health"`
 	Wait    []string          `json:"wait,omitempty" yaml:"wait"` // tcp://host:port or http://host:port/path
 	Drain   quantity.Duration `json:"drain" yaml:"drain"`
+	// Replicas is how many instances share the traffic; 0, as in old plans, is 1.
+	Replicas int `json:"replicas,omitempty" yaml:"replicas"`
+	// Memory and CPU are what an instance may use at most; 0 is no limit.
+	Memory quantity.Size  `json:"memory,omitempty" yaml:"memory"`
+	CPU    quantity.Cores `json:"cpu,omitempty" yaml:"cpu"`
+	// Volumes are folders that are kept from version to version: a name for each,
+	// and where it is in the instance's root.
+	Volumes map[string]string `json:"volumes,omitempty" yaml:"volumes"`
 }
 
 // Health says how an instance is asked whether it is well.
@@ -66,7 +77,8 @@ func Default() Config {
 			Failures: 3,
 			Start:    quantity.Duration(30 * time.Second),
 		},
-		Drain: quantity.Duration(30 * time.Second),
+		Drain:    quantity.Duration(30 * time.Second),
+		Replicas: 1,
 	}
 }
 
@@ -96,4 +108,8 @@ type Instance struct {
 	PID      int       `json:"pid,omitempty"`
 	Started  time.Time `json:"started"`
 	Sandbox  string    `json:"sandbox"` // level reached: "namespaces", "landlock" or "none"
+
+	Ended     string `json:"ended,omitempty"`     // why it ended last, for people; "" when it never did
+	Limits    string `json:"limits,omitempty"`    // those of run.memory and run.cpu that are in force, and by what
+	Unlimited string `json:"unlimited,omitempty"` // those that cannot be enforced here, and why
 }

@@ -10,12 +10,18 @@ import (
 	"strings"
 )
 
+// MaxReplicas is how many instances of a version may run on one machine.
+const MaxReplicas = 64
+
 // Validate says what an instance cannot be run with. The errors begin with the
 // key, so that a caller can find its place in the file.
 func (c Config) Validate() error {
 	var errs []error
 	if c.Port < 1 || c.Port > 65535 {
 		errs = append(errs, fmt.Errorf("port: %d is not a port from 1 to 65535", c.Port))
+	}
+	if c.Replicas < 0 || c.Replicas > MaxReplicas {
+		errs = append(errs, fmt.Errorf("replicas: %d is not a number of instances from 1 to %d", c.Replicas, MaxReplicas))
 	}
 	for name := range c.Env {
 		if err := validateEnvName(name); err != nil {
@@ -32,7 +38,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("wait[%d]: %w", i, err))
 		}
 	}
-	return errors.Join(append(errs, c.Health.validate())...)
+	return errors.Join(append(errs, c.Health.validate(), c.validateLimits(), c.validateVolumes())...)
 }
 
 func (h Health) validate() error {

@@ -152,31 +152,19 @@ func (a *App) promoting(r *Release) bool {
 
 // Abort takes the release back. Its plan is not blocked.
 func (e *Engine) Abort(ctx context.Context, release, actor string) error {
-	m, s, err := e.find(release)
-	if err != nil {
-		return err
-	}
-	return m.do(ctx, func(ctx context.Context) error {
-		if m.app.Current != s.ID {
-			return refuse(CodeState, "%s is not under way: %s", s.ID, m.app.Find(s.ID).Outcome)
-		}
+	return e.steer(ctx, release, func(ctx context.Context, m *machine, _ *Release) error {
 		return m.takeBack(ctx, Ending{Outcome: Aborted, Reason: "aborted by " + actor}, actor)
 	})
 }
 
 // Approve lets the release pass the gate at which it waits.
 func (e *Engine) Approve(ctx context.Context, release, actor string) error {
-	m, s, err := e.find(release)
-	if err != nil {
-		return err
-	}
-	return m.do(ctx, func(ctx context.Context) error {
-		r := m.app.current()
-		if r == nil || r.ID != s.ID {
-			return refuse(CodeState, "%s is not under way: %s", s.ID, m.app.Find(s.ID).Outcome)
-		}
-		if r.Waiting() == "" {
-			return refuse(CodeState, "%s does not wait for an approval", s.ID)
+	return e.steer(ctx, release, func(ctx context.Context, m *machine, r *Release) error {
+		switch {
+		case r.paused != "":
+			return refuse(CodeState, "%s is held by %s", r.ID, r.paused).hint("'davit resume %s' first", r.ID)
+		case r.Waiting() == "":
+			return refuse(CodeState, "%s does not wait for an approval", r.ID)
 		}
 		return m.record(ctx, &Event{Kind: Approved, Release: r.ID, Actor: actor})
 	})

@@ -15,6 +15,7 @@ type Config struct {
 	Deadline      quantity.Duration `json:"deadline" yaml:"deadline"`                     // most for the whole canary
 	FalseRollback quantity.Share    `json:"false_rollback" yaml:"false_rollback"`         // α of package analysis
 	Tolerance     Tolerance         `json:"tolerance" yaml:"tolerance"`                   // what is not worth a rollback
+	Guard         quantity.Share    `json:"guard,omitempty" yaml:"guard"`                 // of both versions' requests: while more fail, nothing goes further; 0 is off
 	Undecided     Policy            `json:"undecided" yaml:"undecided"`                   // at the deadline without proof
 	Approval      Gate              `json:"approval,omitempty" yaml:"approval,omitempty"` // where a person is asked
 	Affinity      Affinity          `json:"affinity,omitempty" yaml:"affinity,omitempty"` // what stays with its version
@@ -66,6 +67,7 @@ func DefaultConfig() Config {
 		FalseRollback: 0.01,
 		Tolerance:     Tolerance{Errors: 0.01, Latency: 0.10, Delay: quantity.Duration(5 * time.Millisecond)},
 		Warmup:        quantity.Duration(10 * time.Second),
+		Guard:         0.20,
 		Undecided:     Hold,
 		Bake:          quantity.Duration(5 * time.Minute),
 	}

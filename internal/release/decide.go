@@ -15,11 +15,12 @@ type World struct {
 	Instances map[string]Health // by release; nil when nobody looked
 }
 
-// Health is how the production instance of a release is.
+// Health is how the production instances of a release are.
 type Health struct {
-	Ready    bool
-	Restarts int
-	Reason   string // why it is not well, for people
+	Instances int    // that there are
+	Ready     int    // of them, those that answer
+	Restarts  int    // of all together
+	Reason    string // why one is not well, for people
 }
 
 // Decide returns the event to append next, or nil when there is nothing to do
@@ -54,25 +55,27 @@ func (a *App) insist() *Event {
 	return act(Action{Kind: Route, Routing: &routing})
 }
 
-// busy says whether an action is under way that others have to wait for. The
-// end of an old instance, which may drain for long, is none.
+// busy says whether an action is under way that all others have to wait for. The
+// end of old instances, which may drain for long, is none, and neither is the
+// start of more for a version that has traffic: it can be taken back meanwhile.
 func (a *App) busy() bool {
 	for _, action := range a.Pending {
-		if action.Kind != Stop {
+		beside := action.Kind == Stop || action.Kind == Start && a.routed(action.Release)
+		if !beside {
 			return true
 		}
 	}
 	return false
 }
 
-// tidy stops one instance that neither has traffic nor will have any.
+// tidy stops one release's instances that neither have traffic nor will have any.
 func (a *App) tidy() *Event {
 	if a.unsure {
 		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.Running)) {
 		wanted := id == a.Routing.Stable || id == a.Routing.Canary || id == a.Current
-		if !wanted && !a.stopping(id) {
+		if !wanted && !a.stopping(id) && !a.starting(id) {
 			return act(Action{Kind: Stop, Release: id})
 		}
 	}
@@ -88,16 +91,17 @@ func (a *App) stopping(id string) bool {
 	return false
 }
 
-// heal starts the instance of the live release again when it is gone.
+// heal starts the instances of the live release again that are gone.
 func (a *App) heal(w World) *Event {
 	id := a.Routing.Stable
-	if id == "" || w.Instances == nil || !a.Running[id] {
+	if id == "" || w.Instances == nil || !a.Running[id] || a.starting(id) {
 		return nil
 	}
-	if _, there := w.Instances[id]; there {
+	r := a.Find(id)
+	if w.Instances[id].Instances >= r.replicas {
 		return nil
 	}
-	return act(Action{Kind: Start, Release: id})
+	return start(r, r.replicas)
 }
 
 func (a *App) remove() *Event {
@@ -121,18 +125,11 @@ func (a *App) advance(r *Release, w World) *Event {
 		return end(r, Live, "")
 	}
 	switch r.Phase {
-	case PhaseSubmitted:
-		if r.BackFrom != "" {
-			return act(Action{Kind: Start, Release: r.ID})
-		}
-		return act(Action{Kind: Prove, Release: r.ID})
-	case PhaseVerified:
-		if r.gated(BeforeCanary) {
+	case PhaseSubmitted, PhaseVerified, PhaseStarted:
+		if r.paused != "" {
 			return nil
 		}
-		return act(Action{Kind: Start, Release: r.ID})
-	case PhaseStarted:
-		return a.admit(r, w)
+		return a.begin(r, w)
 	case PhaseCanary, PhaseBaking:
 		return a.watch(r, w)
 	default:
@@ -140,11 +137,27 @@ func (a *App) advance(r *Release, w World) *Event {
 	}
 }
 
+// begin moves a release on that has no traffic yet.
+func (a *App) begin(r *Release, w World) *Event {
+	switch {
+	case r.Phase == PhaseStarted:
+		return a.admit(r, w)
+	case r.Phase == PhaseSubmitted && r.BackFrom == "":
+		return act(Action{Kind: Prove, Release: r.ID})
+	case r.Phase == PhaseVerified && r.gated(BeforeCanary):
+		return nil
+	case a.Live == "" || r.BackFrom != "":
+		return start(r, r.Plan.full())
+	default:
+		return start(r, r.instances(1))
+	}
+}
+
 // admit sends a started release its first traffic: all of it when there is
 // nothing to compare with, or when it is a version that was live before.
 func (a *App) admit(r *Release, w World) *Event {
 	if a.Live != "" && r.BackFrom == "" {
-		if !w.Instances[a.Live].Ready {
+		if w.Instances[a.Live].Ready < a.Find(a.Live).replicas {
 			return nil // no canary without the way back; heal brings it up again
 		}
 		return a.step(r, 1)
@@ -155,12 +168,20 @@ func (a *App) admit(r *Release, w World) *Event {
 	return a.promote(r)
 }
 
+// step gives the release its share of the traffic, and before that the instances
+// for it.
 func (a *App) step(r *Release, step int) *Event {
+	if needed := r.instances(step); r.replicas < needed {
+		return start(r, needed)
+	}
 	routing := Routing{Stable: a.Live, Canary: r.ID, Weight: r.weight(step)}
 	return act(Action{Kind: Route, Release: r.ID, Routing: &routing, Step: step})
 }
 
 func (a *App) promote(r *Release) *Event {
+	if r.replicas < r.Plan.full() {
+		return start(r, r.Plan.full())
+	}
 	return act(Action{Kind: Route, Release: r.ID, Routing: &Routing{Stable: r.ID}})
 }
 
@@ -177,6 +198,9 @@ func (a *App) watch(r *Release, w World) *Event {
 	if reason := r.broken(w); reason != "" {
 		return &Event{Kind: Stopped, Release: r.ID, Outcome: RolledBack, Reason: reason, Verdict: r.Verdict}
 	}
+	if a.starting(r.ID) || a.starting(a.Live) || r.paused != "" {
+		return nil
+	}
 	if r.reenter {
 		if r.lapses > 1 {
 			return hold(r, "control was silent for longer than the lease, twice")
@@ -189,19 +213,25 @@ func (a *App) watch(r *Release, w World) *Event {
 		}
 		return nil
 	}
-	if r.Phase == PhaseBaking {
+	switch {
+	case r.Phase == PhaseBaking:
 		return a.bake(r, w)
-	}
-	if r.waived {
+	case r.waived:
 		return a.beyond(r)
+	default:
+		return a.compare(r, w)
 	}
+}
+
+// compare leads a canary through its steps.
+func (a *App) compare(r *Release, w World) *Event {
 	if r.atLastGate() && r.gated(BeforeLive) {
 		return nil
 	}
 	if since(w, r.begun) >= r.Plan.Release.Deadline.Std() {
 		return a.deadline(r)
 	}
-	if since(w, r.entered) < r.Plan.Release.Dwell.Std() || r.units < StepUnits {
+	if since(w, r.entered) < r.Plan.Release.Dwell.Std() || r.units < StepUnits || r.incident() > 0 {
 		return nil
 	}
 	if r.Step < r.bakeStep()-1 {
@@ -219,19 +249,30 @@ func (r *Release) broken(w World) string {
 		return fmt.Sprintf("worse than the live version (%s): E = %.4g reached %.4g, canary %d of %d failed, live %d of %d",
 			v.Mover, v.E, v.Bound, v.Canary.Errors(), v.Canary.Total(), v.Stable.Errors(), v.Stable.Total())
 	}
-	if w.Instances == nil {
-		return ""
+	if r.short != "" || w.Instances == nil {
+		return r.short
 	}
-	health, there := w.Instances[r.ID]
+	which := "its instance"
+	if r.replicas > 1 {
+		which = "one of its instances"
+	}
+	health := w.Instances[r.ID]
 	switch {
-	case !there:
-		return "its instance is gone"
+	case health.Instances < r.replicas:
+		return which + " is gone"
 	case health.Restarts > 0:
-		return "its instance ended: " + health.Reason
-	case !health.Ready:
-		return "its instance is not well: " + health.Reason
+		return because(which+" ended", health.Reason)
+	case health.Ready < r.replicas:
+		return because(which+" is not well", health.Reason)
 	}
 	return ""
+}
+
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
 }
 
 // beyond leaves the last step: to the bake, or to the end where there is none.
@@ -243,7 +284,7 @@ func (a *App) beyond(r *Release) *Event {
 }
 
 func (a *App) bake(r *Release, w World) *Event {
-	if since(w, r.entered) < r.Plan.Release.Bake.Std() {
+	if since(w, r.entered) < r.Plan.Release.Bake.Std() || (r.incident() > 0 && !r.waived) {
 		return nil
 	}
 	return a.promote(r)
@@ -262,6 +303,9 @@ func (a *App) deadline(r *Release) *Event {
 			Reason: "undecided at the deadline, and the policy is to roll back",
 		}
 	case Promote:
+		if r.incident() > 0 {
+			return hold(r, "both versions fail at the deadline")
+		}
 		return a.beyond(r)
 	default:
 		return hold(r, "undecided at the deadline")

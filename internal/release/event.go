@@ -22,7 +22,8 @@ const (
 	Lapsed    Kind = "lapsed"    // the edge took the weight back because control was silent
 	Approved  Kind = "approved"  // a person let it pass a gate, or promoted a held one
 	Stopped   Kind = "stopped"   // it shall be taken back: by the verdict, a crash, or a person
-	Held      Kind = "held"      // no proof either way: waits for a person
+	Held      Kind = "held"      // waits for a person: no proof either way, or a person wants it
+	Resumed   Kind = "resumed"   // a person lets it go on looking
 	Ended     Kind = "ended"     // the release has its outcome
 	Unblocked Kind = "unblocked" // a person lifted the block of plans
 	Removing  Kind = "removing"  // a person wants the app gone
@@ -58,6 +59,7 @@ type Event struct {
 
 	Batch *Batch `json:"batch,omitempty"` // Counted
 
+	Pause   bool              `json:"pause,omitempty"`   // Held: a person wants it
 	Outcome Outcome           `json:"outcome,omitempty"` // Ended, Stopped
 	Reason  string            `json:"reason,omitempty"`
 	Verdict *analysis.Verdict `json:"verdict,omitempty"` // Held, Ended
@@ -69,17 +71,18 @@ type ActionKind string
 // The actions. All are idempotent: done twice is done once.
 const (
 	Prove ActionKind = "prove" // staging: start, run the suite, stop
-	Start ActionKind = "start" // start the production instance of Release
+	Start ActionKind = "start" // have Replicas production instances of Release run
 	Route ActionKind = "route" // put Routing in force
-	Stop  ActionKind = "stop"  // drain and stop the instance of Release
+	Stop  ActionKind = "stop"  // drain and stop all instances of Release
 )
 
 // Action is one thing to do.
 type Action struct {
-	Kind    ActionKind `json:"kind"`
-	Release string     `json:"release,omitempty"`
-	Routing *Routing   `json:"routing,omitempty"`
-	Step    int        `json:"step,omitempty"` // Route during a canary: 1 is the first step
+	Kind     ActionKind `json:"kind"`
+	Release  string     `json:"release,omitempty"`
+	Replicas int        `json:"replicas,omitempty"` // Start: how many instances shall run; 0, as in old journals, is 1
+	Routing  *Routing   `json:"routing,omitempty"`
+	Step     int        `json:"step,omitempty"` // Route during a canary: 1 is the first step
 }
 
 // Routing says which releases of an app share its traffic.

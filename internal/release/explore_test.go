@@ -21,6 +21,8 @@ type exploration struct {
 	cfg         Config
 	submissions int // beside the first release
 	mishaps     int // crashes, lapses, deaths and failed actions
+	replicas    int // 0 is 1
+	holds       int // how often a person may hold a release
 	mutation    mutation
 
 	visited map[string]int // by fingerprint: place in parents and after
@@ -62,11 +64,13 @@ type move struct {
 
 const exploredMillis = 1000 // length of a tick, of a dwell and of a bake
 
-func exploredPlan(image string, cfg Config) Plan {
-	return Plan{
+func (x *exploration) plan(image string) Plan {
+	p := Plan{
 		Version: PlanVersion, App: "orders", Hosts: []string{"orders.localhost"},
-		Image: Image{Repository: "orders", Digest: image}, Run: driver.Default(), Release: cfg,
+		Image: Image{Repository: "orders", Digest: image}, Run: driver.Default(), Release: x.cfg,
 	}
+	p.Run.Replicas = max(1, x.replicas)
+	return p
 }
 
 func exploredConfig(change func(*Config)) Config {
@@ -90,7 +94,7 @@ func (x *exploration) run(t *testing.T) *counterexample {
 	}
 	first := &situation{
 		app: NewApp("orders"), instances: map[string]Health{}, gone: map[string]bool{}, done: map[int64]Result{},
-		canceled: map[int64]bool{}, word: map[string]bool{}, submissions: x.submissions + 1, mishaps: x.mishaps,
+		canceled: map[int64]bool{}, word: map[string]bool{}, submissions: x.submissions + 1, mishaps: x.mishaps, holds: x.holds,
 	}
 	x.visit(first, -1, "")
 	for queue := []*situation{first}; len(queue) > 0; queue = queue[1:] {
@@ -217,10 +221,16 @@ func (x *exploration) commands(s *situation) []move {
 	if r == nil {
 		return moves
 	}
-	if r.Waiting() != "" {
+	if r.Waiting() != "" && r.paused == "" {
 		command("approves", Event{Kind: Approved, Release: r.ID})
 	}
+	if r.paused != "" || (r.Held != "" && !r.waived && s.holds > 0) {
+		command("resumes it", Event{Kind: Resumed, Release: r.ID})
+	}
 	if r.Stop == nil && s.app.Live != r.ID && !s.app.promoting(r) {
+		if s.holds > 0 && r.paused == "" {
+			command("holds it", Event{Kind: Held, Release: r.ID, Actor: "ada", Pause: true})
+		}
 		for _, outcome := range []Outcome{Aborted, RolledBack, Superseded} {
 			command("wants it "+string(outcome), Event{Kind: Stopped, Release: r.ID, Outcome: outcome})
 		}
@@ -232,7 +242,7 @@ func (x *exploration) commands(s *situation) []move {
 func (x *exploration) submittable(s *situation) []*Event {
 	var events []*Event
 	for _, image := range []string{"v1", "v2"} {
-		plan := exploredPlan(image, x.cfg)
+		plan := x.plan(image)
 		digest, err := plan.Digest()
 		if err != nil {
 			panic(err) // plans can always be encoded
@@ -261,6 +271,8 @@ func explored(t *testing.T) map[string]*exploration {
 		"before_live":   {cfg: exploredConfig(func(c *Config) { c.Approval = BeforeLive })},
 		"without bake":  {cfg: exploredConfig(func(c *Config) { c.Bake = 0 })},
 		"two steps":     {cfg: exploredConfig(func(c *Config) { c.Steps = []quantity.Share{0.25, 0.5} })},
+		"two instances": {cfg: exploredConfig(func(c *Config) { c.Steps, c.Bake = []quantity.Share{0.25}, 0 }), replicas: 2, mishaps: 1},
+		"person holds":  {cfg: exploredConfig(func(*Config) {}), holds: 1},
 	}
 	for _, x := range all {
 		x.submissions = 1

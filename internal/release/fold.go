@@ -55,7 +55,9 @@ func (a *App) steered(e Event) error {
 		r.Stop = &Ending{Outcome: e.Outcome, Reason: e.Reason}
 		r.Verdict = cmp.Or(e.Verdict, r.Verdict)
 	case Held:
-		r.Held, r.reenter = e.Reason, false
+		r.hold(e)
+	case Resumed:
+		r.resume()
 	case Ended:
 		a.ended(r, e)
 	default:
@@ -104,7 +106,7 @@ func (a *App) acted(e Event) error {
 	case Prove:
 		r.provedInStaging(*e.Result)
 	case Start:
-		a.started(r, *e.Result)
+		a.started(r, action, *e.Result)
 	case Stop:
 		if e.Result.Error == "" {
 			delete(a.Running, action.Release)
@@ -112,7 +114,7 @@ func (a *App) acted(e Event) error {
 	case Route:
 		a.unsure = e.Result.Error != ""
 		if !a.unsure {
-			return a.routed(r, action, e)
+			return a.rerouted(r, action, e)
 		}
 	}
 	return nil
@@ -133,19 +135,7 @@ func (r *Release) provedInStaging(result Result) {
 	}
 }
 
-func (a *App) started(r *Release, result Result) {
-	switch {
-	case result.Error == "" && !result.Canceled:
-		a.Running[r.ID] = true
-		if r.Phase == PhaseSubmitted || r.Phase == PhaseVerified {
-			r.Phase = PhaseStarted
-		}
-	case a.Current == r.ID && !result.Canceled:
-		r.failure = "starting in production: " + result.Error
-	}
-}
-
-func (a *App) routed(r *Release, action Action, e Event) error {
+func (a *App) rerouted(r *Release, action Action, e Event) error {
 	a.Routing, a.Version = *action.Routing, *e.At
 	if r == nil || a.Current != r.ID {
 		return nil
@@ -205,6 +195,7 @@ func (a *App) counted(r *Release, e Event) error {
 			r.units += units
 		}
 	}
+	r.recent = r.recent.with(r.Elapsed, e.Batch.Cohorts, r.window())
 	verdict := r.test.Verdict()
 	r.Verdict = &verdict
 	r.trace(a.share(r.ID))

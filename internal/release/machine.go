@@ -33,6 +33,8 @@ type machine struct {
 	pause    time.Duration
 	until    time.Time
 	looked   time.Time
+	fit      [2]int // ready instances of the stable version and of the canary, when they were looked at last
+	moved    bool   // instances answer elsewhere than the edge was told
 	cancels  map[int64]context.CancelFunc
 	underway sync.WaitGroup
 }
@@ -83,6 +85,7 @@ func (m *machine) run(ctx context.Context) {
 		case <-ticker.C:
 			m.count(ctx)
 			world = m.look(ctx)
+			m.rejoin(ctx)
 		}
 	}
 }
@@ -101,8 +104,12 @@ func (m *machine) settle(ctx context.Context, world World) {
 			m.wait()
 			return
 		}
-		if event.Kind == Acting {
+		switch event.Kind {
+		case Acting:
 			m.launch(ctx, event.Index, *event.Action)
+		case Stopped:
+			m.interrupt(event.Release)
+		default:
 		}
 	}
 }
@@ -198,7 +205,7 @@ func (m *machine) finish(ctx context.Context, o outcome) {
 	delete(m.cancels, o.at)
 	if o.result.Error == "" {
 		m.pause = 0
-		m.rejoin(ctx, o.action)
+		m.moved = m.moved || o.action.Kind == Start && m.app.routed(o.action.Release)
 		return
 	}
 	m.log.Warn("action did not succeed", "action", o.action.Kind, "release", o.action.Release, "reason", o.result.Error)
@@ -211,15 +218,20 @@ func (m *machine) wait() {
 	m.until = time.Now().Add(m.pause)
 }
 
-// rejoin tells the edge where an instance answers that was started again.
-func (m *machine) rejoin(ctx context.Context, action Action) {
-	routed := action.Release == m.app.Routing.Stable || action.Release == m.app.Routing.Canary
-	if action.Kind != Start || !routed {
+// rejoin tells the edge where instances answer that were started, or are well or
+// unwell again. While a routing is under way it waits: what is known here is what
+// was before, and must not come after it.
+func (m *machine) rejoin(ctx context.Context) {
+	if !m.moved || m.app.busy() || m.app.unsure || m.app.Routing == (Routing{}) {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
 	if err := m.deps.Router.Set(ctx, m.app.traffic()); err != nil {
-		m.log.Warn("edge was not told the new address", "release", action.Release, "error", err)
+		m.log.Warn("edge was not told the new addresses", "error", err) // and will be with the next tick
+		return
 	}
+	m.moved = false
 }
 
 // count journals what the edge scored since the last time.
@@ -263,6 +275,8 @@ func (m *machine) look(ctx context.Context) World {
 		m.log.Warn("instances could not be looked at", "error", err)
 		return World{}
 	}
+	fit := [2]int{instances[m.app.Routing.Stable].Ready, instances[m.app.Routing.Canary].Ready}
+	m.fit, m.moved = fit, m.moved || fit != m.fit
 	return World{Instances: instances}
 }
 
@@ -274,7 +288,9 @@ func (m *machine) prepare(at int64, action Action) func(context.Context) Result 
 	case Prove:
 		return func(ctx context.Context) Result { return m.prove(ctx, r.ID, r.Plan) }
 	case Start:
-		return func(ctx context.Context) Result { return failed(m.deps.Fleet.Start(ctx, r.ID, r.Plan)) }
+		return func(ctx context.Context) Result {
+			return failed(m.deps.Fleet.Start(ctx, r.ID, r.Plan, max(1, action.Replicas)))
+		}
 	case Stop:
 		return func(ctx context.Context) Result { return m.stop(ctx, r) }
 	default:

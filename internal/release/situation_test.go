@@ -27,7 +27,7 @@ type situation struct {
 	canceled    map[int64]bool
 	word        map[string]bool // releases of which a proof, a person or the policy said that they may be live
 
-	submissions, mishaps int
+	submissions, mishaps, holds int
 }
 
 // seen is what the driver lists.
@@ -53,7 +53,19 @@ func (s *situation) decide(e Event) string {
 	if broken := s.forbidden(e); broken != "" {
 		return broken
 	}
+	if e.Kind == Stopped {
+		s.interrupt(e.Release)
+	}
 	return s.record(e)
+}
+
+// interrupt is what the machine does to the actions for a release that shall end.
+func (s *situation) interrupt(id string) {
+	for at, action := range s.app.Pending {
+		if action.Release == id && (action.Kind == Prove || action.Kind == Start) {
+			s.canceled[at] = true
+		}
+	}
 }
 
 // record journals and folds an event, as the machine does.
@@ -144,7 +156,7 @@ func (s *situation) carryOut(at int64) string {
 	case Prove:
 		result.Report = &verify.Report{Passed: true}
 	case Start:
-		s.instances[action.Release] = Health{Ready: true}
+		s.instances[action.Release] = Health{Instances: action.Replicas, Ready: action.Replicas}
 		delete(s.gone, action.Release)
 	case Stop:
 		if id := action.Release; s.edge.Stable == id || s.edge.Canary == id {
@@ -175,9 +187,8 @@ func (s *situation) finish(at int64, result Result) string {
 	delete(s.done, at)
 	delete(s.canceled, at)
 	broken := s.record(Event{Kind: Acted, Release: action.Release, At: &at, Result: &result})
-	routed := action.Release == s.app.Routing.Stable || action.Release == s.app.Routing.Canary
-	if action.Kind == Start && routed && result.Error == "" && !result.Canceled {
-		s.route(s.app.Routing, s.app.Version)
+	if action.Kind == Start && s.app.routed(action.Release) && result.Error == "" && !result.Canceled && !s.app.busy() && !s.app.unsure {
+		s.route(s.app.Routing, s.app.Version) // as the machine tells the edge the new addresses
 	}
 	return broken
 }
@@ -262,16 +273,16 @@ func (s *situation) command(e Event) string {
 		e.Release = s.app.NextID()
 	case Removing, Unblocked:
 		s.submissions--
+	case Held, Resumed:
+		if e.Kind == Held || s.app.current().paused == "" {
+			s.holds--
+		}
 	case Approved:
 		if s.app.current().Held != "" {
 			s.word[e.Release] = true
 		}
 	case Stopped:
-		for at, action := range s.app.Pending {
-			if action.Release == e.Release && (action.Kind == Prove || action.Kind == Start) {
-				s.canceled[at] = true
-			}
-		}
+		s.interrupt(e.Release)
 	default:
 	}
 	return s.record(e)
@@ -295,7 +306,8 @@ func (s *situation) accidents() []move {
 			accident("the instance of "+id+" is lost", func(s *situation) { s.gone[id] = true })
 			if health.Restarts == 0 {
 				accident("the instance of "+id+" ends and is started again", func(s *situation) {
-					s.instances[id] = Health{Ready: true, Restarts: 1}
+					health.Restarts = 1
+					s.instances[id] = health
 				})
 			}
 		}
@@ -381,6 +393,13 @@ func (s *situation) unroutable(to Routing) string {
 		if _, started := s.instances[id]; id != "" && !started {
 			return "traffic is sent to a version without an instance"
 		}
+		share := 1 - to.Weight
+		if id == to.Canary {
+			share = to.Weight
+		}
+		if r := s.app.Find(id); r != nil && float64(s.instances[id].Instances) < share*float64(r.Plan.full()) {
+			return "a version has fewer instances than its share of the traffic"
+		}
 	}
 	switch {
 	case to.Canary == "" && to.Weight != 0, to.Canary != "" && (to.Weight <= 0 || to.Weight >= 1):
@@ -437,7 +456,7 @@ func (s *situation) clone() *situation {
 // their counts are explored once.
 func (s *situation) fingerprint() string {
 	text := appPrint(s.app, s.elapsed)
-	text += fmt.Sprint(s.edge, s.lapsed, s.instances, s.gone, s.word, s.submissions, s.mishaps)
+	text += fmt.Sprint(s.edge, s.lapsed, s.instances, s.gone, s.word, s.submissions, s.mishaps, s.holds)
 	for _, at := range slices.Sorted(maps.Keys(s.app.Pending)) {
 		result, done := s.done[at]
 		text += fmt.Sprint(done, result.Error, s.canceled[at])
@@ -457,7 +476,7 @@ func appPrint(a *App, elapsed int64) string {
 	for _, r := range a.Releases {
 		fmt.Fprint(&text, "\n", r.ID, r.Digest[len("sha256:"):12], r.Phase, r.BackFrom, r.Outcome)
 		if r.Phase != PhaseEnded {
-			fmt.Fprint(&text, r.Step, r.Approved, r.Held, r.waived, r.failure, r.Stop, min(r.lapses, 2), r.reenter, r.units >= StepUnits, r.total > 0)
+			fmt.Fprint(&text, r.Step, r.Approved, r.Held, r.paused, r.waived, r.failure, r.short, r.replicas, r.incident() > 0, r.Stop, min(r.lapses, 2), r.reenter, r.units >= StepUnits, r.total > 0)
 			fmt.Fprint(&text, min(elapsed-r.entered, exploredMillis), min(elapsed-r.begun, 2*exploredMillis), elapsed-r.Elapsed)
 		}
 		if r.Phase != PhaseEnded && r.Verdict != nil {

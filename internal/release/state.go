@@ -71,14 +71,19 @@ type Release struct {
 	Approved map[Gate]bool
 	Held     string // why it waits for a person
 	first    bool   // there was nothing live, so that it has no canary
+	paused   string // which person wants it to wait
 	waived   bool   // a person or the policy promoted it without proof
 	failure  string // why it cannot go on before any traffic was sent to it
+	short    string // why it has fewer instances than its traffic needs
 	Stop     *Ending
 	lapses   int
 	reenter  bool
 
 	Outcome Outcome
 	Reason  string
+
+	replicas int    // instances that were started
+	recent   recent // what came of the requests of both versions lately
 
 	Trace []Point // how the evidence grew, thinned out
 
@@ -166,6 +171,8 @@ func (r *Release) Waiting() string {
 	switch {
 	case r.Phase == PhaseEnded || r.Stop != nil:
 		return ""
+	case r.paused != "":
+		return "held by " + r.paused
 	case r.Held != "" && !r.waived:
 		return "held: " + r.Held
 	case r.Phase == PhaseVerified && r.gated(BeforeCanary):

@@ -49,6 +49,9 @@ type Summary struct {
 	Weight    float64           `json:"weight"` // share of the traffic that it has now
 	Elapsed   int64             `json:"elapsed_ms"`
 	Waiting   string            `json:"waiting,omitempty"`
+	Paused    bool              `json:"paused,omitempty"`     // a person holds it
+	Resumable bool              `json:"resumable,omitempty"`  // it is held, by whomever
+	Incident  float64           `json:"incident,omitempty"`   // share of both versions' requests that failed lately, above the guard
 	NeedUnits int64             `json:"need_units,omitempty"` // scored units still missing at this step
 	Unit      string            `json:"unit"`                 // what is counted, in the plural: requests or sessions
 	Outcome   Outcome           `json:"outcome,omitempty"`
@@ -90,10 +93,13 @@ func (a *App) summary(r *Release) Summary {
 		Actor: r.Actor, Submitted: r.Submitted, Phase: r.Phase, Step: r.Step,
 		Steps: len(r.Plan.Release.Steps), Weight: a.share(r.ID), Elapsed: r.Elapsed,
 		Waiting: r.Waiting(), Unit: r.Plan.Release.Affinity.unit(), Outcome: r.Outcome, Reason: r.Reason, BackFrom: r.BackFrom,
-		Verdict: r.Verdict, Report: r.Report,
+		Verdict: r.Verdict, Report: r.Report, Paused: r.paused != "", Resumable: r.resumable(),
 	}
 	if !r.Finished.IsZero() {
 		s.Finished = &r.Finished
+	}
+	if r.Phase == PhaseCanary || r.Phase == PhaseBaking {
+		s.Incident = r.incident()
 	}
 	if r.Phase == PhaseCanary && r.units < StepUnits {
 		s.NeedUnits = StepUnits - r.units

@@ -18,11 +18,13 @@ type Journal interface {
 
 // Fleet runs the production instances of releases. All its methods are idempotent.
 type Fleet interface {
-	// Start returns when the instance of the release is ready.
-	Start(ctx context.Context, release string, plan Plan) error
-	// Stop ends it; what it does with requests in flight is bounded by grace.
+	// Start returns when that many instances of the release are ready. Those that
+	// run already are left alone, and when one does not start, what this call has
+	// started is stopped.
+	Start(ctx context.Context, release string, plan Plan, replicas int) error
+	// Stop ends them all; what they do with requests in flight is bounded by grace.
 	Stop(ctx context.Context, release string, grace time.Duration) error
-	// Health returns every instance of the app that exists.
+	// Health returns how the app's releases are that have any instance.
 	Health(ctx context.Context, app string) (map[string]Health, error)
 }
 

@@ -33,7 +33,7 @@ type world struct {
 	plans   map[string]release.Plan // the registry, by artifact
 	forgot  string                  // release whose counts were compacted
 
-	running  map[string]bool            // instances
+	running  map[string]int             // instances, by release
 	restarts map[string]int             // of instances
 	table    map[string]release.Traffic // by app
 	lapsed   map[string]uint64          // app → version whose weight was taken back
@@ -46,11 +46,13 @@ type world struct {
 	skew     time.Duration      // of the clock that stamps journal entries
 	slow     map[string]bool    // releases that are slower than the stable version's cuts
 	scoredAt time.Time
+	told     int // how often the edge was told a routing
 	seq      uint64
 	rng      *rand.Rand
 
 	failProof map[string]bool // image digest → staging finds it bad
 	failStart map[string]bool // release → does not start
+	stalled   chan struct{}   // when set, Start blocks likewise
 	proving   chan struct{}   // when set, Prove blocks until it is closed or canceled
 
 	began time.Time // of the edge
@@ -63,7 +65,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	return &world{
-		t: t, plans: map[string]release.Plan{}, running: map[string]bool{}, restarts: map[string]int{}, table: map[string]release.Traffic{},
+		t: t, plans: map[string]release.Plan{}, running: map[string]int{}, restarts: map[string]int{}, table: map[string]release.Traffic{},
 		lapsed: map[string]uint64{}, maxSplit: map[string]float64{}, rate: 50, errors: map[string]float64{}, slow: map[string]bool{},
 		failProof: map[string]bool{}, failStart: map[string]bool{}, rng: rand.New(rand.NewPCG(1, 2)), began: time.Now(),
 	}
@@ -139,7 +141,7 @@ func (w *world) intended(kind release.ActionKind, id string) {
 	w.t.Errorf("%s of %s happened without an intent in the journal", kind, id)
 }
 
-func (w *world) Start(_ context.Context, id string, _ release.Plan) error {
+func (w *world) Start(ctx context.Context, id string, _ release.Plan, replicas int) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.intended(release.Start, id)
@@ -149,7 +151,18 @@ func (w *world) Start(_ context.Context, id string, _ release.Plan) error {
 	if w.failStart[id] {
 		return errors.New("exit status 2")
 	}
-	w.running[id] = true
+	if stalled := w.stalled; stalled != nil {
+		w.mu.Unlock()
+		select {
+		case <-stalled:
+		case <-ctx.Done():
+		}
+		w.mu.Lock()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	w.running[id] = max(w.running[id], replicas)
 	return w.touch()
 }
 
@@ -173,8 +186,8 @@ func (w *world) Health(_ context.Context, _ string) (map[string]release.Health, 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	health := map[string]release.Health{}
-	for id := range w.running {
-		health[id] = release.Health{Ready: true, Restarts: w.restarts[id], Reason: "exit status 2"}
+	for id, n := range w.running {
+		health[id] = release.Health{Instances: n, Ready: n, Restarts: w.restarts[id], Reason: "exit status 2"}
 	}
 	return health, nil
 }
@@ -187,7 +200,7 @@ func (w *world) Set(_ context.Context, all ...release.Traffic) error {
 	}
 	for _, t := range all {
 		for _, id := range []string{t.Routing.Stable, t.Routing.Canary} {
-			if id != "" && !w.running[id] {
+			if id != "" && w.running[id] == 0 {
 				w.t.Errorf("traffic was routed to %s, which does not run", id)
 			}
 		}
@@ -200,6 +213,7 @@ func (w *world) Set(_ context.Context, all ...release.Traffic) error {
 		}
 		w.table[t.App] = t
 	}
+	w.told++
 	w.scoredAt = time.Now()
 	if w.deaf {
 		return errors.New("the edge's answer was lost")

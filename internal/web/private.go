@@ -21,16 +21,14 @@ type Steerer interface {
 	Steer(ctx context.Context, verb api.Verb, target, actor string) (release.Summary, error)
 }
 
-// acts are what can be done from the page: whether it is done to a release or to
-// an app, and the question that comes before.
-var acts = map[api.Verb]struct {
-	Release  bool
-	Question string
-}{
-	api.Approve:  {true, "Let %s go on?"},
-	api.Abort:    {true, "Take %s back?"},
-	api.Rollback: {false, "Go back to the version of %s that was live before?"},
-	api.Unblock:  {false, "Lift the block of the plans of %s that were rolled back?"},
+// questions are what can be done from the page, and what is asked before it is.
+var questions = map[api.Verb]string{
+	api.Approve:  "Let %s go on?",
+	api.Abort:    "Take %s back?",
+	api.Hold:     "Keep %s where it is?",
+	api.Resume:   "Let %s go on with the step at which it is?",
+	api.Rollback: "Go back to the version of %s that was live before?",
+	api.Unblock:  "Lift the block of the plans of %s that were rolled back?",
 }
 
 // private is the page for other machines: who wants to see it shows a token first,
@@ -115,25 +113,24 @@ type question struct {
 
 func (p *private) confirm(w http.ResponseWriter, r *http.Request) {
 	verb, target := api.Verb(r.FormValue("verb")), r.FormValue("target")
-	act, ok := acts[verb]
+	asked, ok := questions[verb]
 	if !ok {
 		p.say(w, http.StatusNotFound, fmt.Sprintf("There is nothing like %q to do.", verb), "")
 		return
 	}
 	p.show(w, http.StatusOK, "confirm.html", question{
-		Text: fmt.Sprintf(act.Question, target), Verb: string(verb), Target: target, Proof: visitorOf(r.Context()).Proof,
+		Text: fmt.Sprintf(asked, target), Verb: string(verb), Target: target, Proof: visitorOf(r.Context()).Proof,
 	})
 }
 
 func (p *private) act(w http.ResponseWriter, r *http.Request) {
 	v, verb, target := visitorOf(r.Context()), api.Verb(r.PostFormValue("verb")), r.PostFormValue("target")
-	act, ok := acts[verb]
-	if !ok {
+	if _, ok := questions[verb]; !ok {
 		p.say(w, http.StatusNotFound, fmt.Sprintf("There is nothing like %q to do.", verb), "")
 		return
 	}
 	app := target
-	if act.Release {
+	if verb.OfRelease() {
 		app = target[:max(0, strings.LastIndexByte(target, '-'))]
 	}
 	err := v.Need(access.Deployer)

@@ -13,7 +13,7 @@ import (
 // read returns lines of the app, or of one instance.
 func (s *suite) read(t *testing.T, id string, tail int) string {
 	t.Helper()
-	lines, err := s.Logs(t.Context(), "app", id, false, tail)
+	lines, err := s.Logs(t.Context(), "app", func(found string) bool { return id == "" || found == id }, false, tail)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func logs(t *testing.T, s *suite) {
 		t.Errorf("the last two lines: %q", got)
 	}
 	for _, nobody := range []string{"nobody", "../app", ""} {
-		if _, err := s.Logs(t.Context(), nobody, "", false, 0); err == nil {
+		if _, err := s.Logs(t.Context(), nobody, nil, false, 0); err == nil {
 			t.Errorf("%q has a log", nobody)
 		}
 	}
@@ -63,7 +63,7 @@ func logs(t *testing.T, s *suite) {
 
 func logsAreFollowed(t *testing.T, s *suite) {
 	i := s.start(t, s.spec())
-	lines, err := s.Logs(t.Context(), "app", "", true, 1)
+	lines, err := s.Logs(t.Context(), "app", nil, true, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package drivertest
 
 import (
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +100,28 @@ func secrets(t *testing.T, s *suite) {
 	})
 	if all := s.read(t, "app-1", 0); strings.Contains(all, "hunter22") {
 		t.Errorf("it is in the log: %q", all)
+	}
+}
+
+func limitsAreTold(t *testing.T, s *suite) {
+	limited := func(spec *driver.Spec) { spec.Run.Memory, spec.Run.CPU = 200<<20, 1500 }
+	i := s.start(t, s.spec(limited))
+	procs := "GOMAXPROCS=" + strconv.Itoa(min(2, runtime.NumCPU()))
+	for _, want := range []string{"GOMEMLIMIT=184320KiB", procs} {
+		if got := SelfOf(t, i).Env; !slices.Contains(got, want) {
+			t.Errorf("%s is not in %q", want, got)
+		}
+	}
+	if (i.Limits == "") == (i.Unlimited == "") || !strings.Contains(i.Limits+i.Unlimited, "memory 200MiB") {
+		t.Errorf("limited: %q, not limited: %q", i.Limits, i.Unlimited)
+	}
+	other := s.start(t, s.spec(limited, id("app-2"), env("GOMAXPROCS", "7"), func(spec *driver.Spec) {
+		spec.Image.Env = append(slices.Clone(spec.Image.Env), "GOMEMLIMIT=off")
+	}))
+	for _, want := range []string{"GOMEMLIMIT=off", "GOMAXPROCS=7"} {
+		if got := SelfOf(t, other).Env; !slices.Contains(got, want) {
+			t.Errorf("%s is not in %q", want, got)
+		}
 	}
 }
 

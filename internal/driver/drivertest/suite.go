@@ -19,7 +19,7 @@ type Driver interface {
 	Start(ctx context.Context, spec driver.Spec) (driver.Instance, error)
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	List(ctx context.Context) ([]driver.Instance, error)
-	Logs(ctx context.Context, app, id string, follow bool, tail int) (io.ReadCloser, error)
+	Logs(ctx context.Context, app string, wanted func(id string) bool, follow bool, tail int) (io.ReadCloser, error)
 }
 
 // Open returns a new driver over the same instances each time it is called.
@@ -37,6 +37,7 @@ func Run(t *testing.T, image driver.Image, fresh func(t *testing.T) Open) {
 		{"a start is done once", startIsDoneOnce},
 		{"environment and arguments", environmentAndArguments},
 		{"secrets are in the environment alone", secrets},
+		{"limits are told, unless somebody says otherwise", limitsAreTold},
 		{"a redirect is healthy", redirectIsHealthy},
 		{"a request in flight is finished", inFlightIsFinished},
 		{"what does not end is killed", stubbornIsKilled},

@@ -21,6 +21,8 @@ type child struct {
 	leash *os.File // by which its first steps see that we live
 	ended chan struct{}
 	err   error // set before ended is closed
+
+	outOfMemory int // processes that had been killed for it when this one began
 }
 
 // startChild runs the program behind `davit shim-init`, which enters its root.
@@ -56,13 +58,14 @@ func (s *shim) startChild() (*child, error) {
 		return nil, errors.Join(fmt.Errorf("start the program: %w", err), write.Close())
 	}
 	outputs.started()
-	c := &child{cmd: cmd, leash: write, ended: make(chan struct{})}
+	c := &child{cmd: cmd, leash: write, ended: make(chan struct{}), outOfMemory: s.group.outOfMemory()}
 	go func() { // until it ended, which stop waits for
 		c.err = cmd.Wait()
 		c.leash.Close()
 		outputs.wait()
 		close(c.ended)
 	}()
+	s.admit(c.pid()) // it waits for its setup, and has started nothing
 	if err := json.NewEncoder(write).Encode(setup); err != nil {
 		c.kill()
 		<-c.ended
@@ -84,6 +87,16 @@ func (c *child) reason() error {
 	default:
 		return c.err
 	}
+}
+
+// killed says whether SIGKILL ended it.
+func (c *child) killed() bool {
+	var exit *exec.ExitError
+	if !errors.As(c.err, &exit) {
+		return false
+	}
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 // stop ends it: SIGTERM, and SIGKILL when the patience with it ends. With it ends
@@ -139,6 +152,8 @@ type setup struct {
 	UID     int      `json:"uid"`
 	GID     int      `json:"gid"`
 	Become  bool     `json:"become"` // whether to change to UID and GID
+
+	Volumes []volume `json:"volumes,omitempty"`
 }
 
 // setup works out what the program is run with.
@@ -156,10 +171,12 @@ func (s *shim) setup() (setup, error) {
 	if len(argv) == 0 {
 		return setup{}, errors.New("the image has no ENTRYPOINT, and run.args is empty")
 	}
-	env := environment(spec, s.now().Address)
+	_, enforced := s.group.sites[cpuController]
+	told := advice(spec.Run, enforced)
+	env := environment(spec, s.now().Address, told)
 	open := spec
 	open.Secrets = nil // everybody on the machine can read arguments (proc(5), cmdline)
-	shown := environment(open, s.now().Address)
+	shown := environment(open, s.now().Address, told)
 	for i, arg := range argv {
 		argv[i] = expand(arg, shown.look)
 	}
@@ -167,6 +184,6 @@ func (s *shim) setup() (setup, error) {
 		Level: s.order.Level, Image: spec.Image.Root, Root: filepath.Join(s.dir, rootName),
 		Tmp: filepath.Join(s.dir, tmpName), Argv: argv, Env: env.list(),
 		WorkDir: spec.Image.WorkingDir, UID: uid, GID: gid,
-		Become: s.order.Level == Namespaces && os.Geteuid() == 0,
+		Become: s.order.Level == Namespaces && os.Geteuid() == 0, Volumes: s.order.Volumes,
 	}, nil
 }

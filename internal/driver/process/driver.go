@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,6 +29,9 @@ type Config struct {
 	Tether            bool     // instances end with this process
 	Executable        string   // what has the commands shim and shim-init; "" is this program
 	Level             Level    // "" is the best that can be had here
+	Volumes           string   // folder of what is kept from version to version; "": there is none
+	Proc              string   // where proc(5) says which cgroups there are; "" is /proc
+	Processes         int      // most processes and threads of an instance; 0 is 4096
 }
 
 // Driver starts, stops and finds instances. It is safe for concurrent use.
@@ -48,10 +52,19 @@ func New(cfg Config, log *slog.Logger) (*Driver, error) {
 	if cfg.Executable == "" {
 		cfg.Executable = "/proc/self/exe" // also when the file was replaced or, as by go run, deleted
 	}
+	if cfg.Proc == "" {
+		cfg.Proc = "/proc"
+	}
+	if cfg.Processes == 0 {
+		cfg.Processes = maxProcesses
+	}
 	hidden := make([]string, len(cfg.Hidden))
 	copy(hidden, cfg.Hidden)
 	cfg.Hidden = hidden
 	paths := []*string{&cfg.Dir, &cfg.Executable}
+	if cfg.Volumes != "" {
+		paths = append(paths, &cfg.Volumes)
+	}
 	for i := range hidden {
 		paths = append(paths, &hidden[i])
 	}
@@ -94,10 +107,34 @@ func (d *Driver) end(ctx context.Context, id string, grace time.Duration) error 
 	if err := tellStop(ctx, d.dir(id), grace); err != nil {
 		return fmt.Errorf("stop %s: %w", id, err)
 	}
-	if err := os.RemoveAll(d.dir(id)); err != nil {
+	if err := d.remove(id); err != nil {
 		return fmt.Errorf("remove instance: %w", err)
 	}
 	return nil
+}
+
+// remove removes what is left of an instance that has no shim.
+func (d *Driver) remove(id string) error {
+	if err := removeCgroups(d.dir(id)); err != nil {
+		return err // the folder says where they are
+	}
+	return removeAll(d.dir(id))
+}
+
+// removeAll removes a folder, also those in it that a program has closed to its
+// user, who may be ours.
+func removeAll(dir string) error {
+	err := os.RemoveAll(dir)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700) //nolint:gosec // a folder has to be entered; what fails, fails below
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
 }
 
 // List returns all instances that are there, by ID. What a shim that was killed
@@ -160,7 +197,7 @@ func (d *Driver) forget(id string) {
 	defer func() { <-lock }()
 	if abandoned(d.dir(id)) {
 		d.log.Warn("instance is gone", "instance", id, "shim_said", said(d.dir(id)))
-		_ = os.RemoveAll(d.dir(id)) // tried again by the next List
+		_ = d.remove(id) // tried again by the next List
 	}
 }
 

@@ -12,14 +12,14 @@ import (
 // variables is an environment.
 type variables map[string]string
 
-// environment is exactly what the program sees: the image's variables, those of
-// the configuration, those of the spec, secrets, and where to listen; later ones
-// win. Nothing of davit's own leaks in. $(NAME) in the configuration's and the
+// environment is exactly what the program sees: what it is told unless somebody
+// says otherwise, the image's variables, those of the configuration, those of the
+// spec, secrets, and where to listen; later ones win. Nothing of davit's own leaks in. $(NAME) in the configuration's and the
 // spec's values is another variable's value; the image's and secrets are taken as
 // they are.
-func environment(spec driver.Spec, address string) variables {
+func environment(spec driver.Spec, address string, told variables) variables {
 	host, port, _ := net.SplitHostPort(address)
-	plain, given := variables{}, variables{}
+	plain, given := maps.Clone(told), variables{}
 	for _, pair := range spec.Image.Env {
 		plain.put(pair)
 	}

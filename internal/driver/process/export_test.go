@@ -1,6 +1,7 @@
 package process
 
 import (
+	"fmt"
 	"os/exec"
 	"time"
 
@@ -28,7 +29,9 @@ const (
 )
 
 // Environment is what a program with an address sees.
-func Environment(spec driver.Spec, address string) []string { return environment(spec, address).list() }
+func Environment(spec driver.Spec, address string) []string {
+	return environment(spec, address, variables{}).list()
+}
 
 // Patience decides what follows the ends of a program.
 type Patience struct{ p patience }
@@ -74,4 +77,25 @@ func Follow(path string, fn func(line string)) (more func() error, end func(), e
 	return func() error {
 		return m.each(func(line []byte) error { fn(string(line)); return nil })
 	}, m.close, nil
+}
+
+// Delegated returns the cgroup that can be divided by a process in one.
+func Delegated(mount, own, c string, wanted bool) (string, error) {
+	return place{mount: mount, dir: own}.delegated(controller(c), wanted)
+}
+
+// Places says where the cgroups of a process are.
+func Places(cgroups, mounts string) string {
+	found := places(cgroups, mounts)
+	return fmt.Sprintf("memory=%s cpu=%s pids=%s unified=%s",
+		found[memoryController].dir, found[cpuController].dir, found[pidsController].dir, found[unified].dir)
+}
+
+// PlaceDirs returns mount and folder of each of them.
+func PlaceDirs(cgroups, mounts string) [][2]string {
+	var all [][2]string
+	for _, p := range places(cgroups, mounts) {
+		all = append(all, [2]string{p.mount, p.dir})
+	}
+	return all
 }

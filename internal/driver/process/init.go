@@ -66,6 +66,7 @@ func tryRoot() error {
 // become turns this process into the program. It returns only on failure.
 func (s *setup) become() error {
 	unix.CloseOnExec(fdSetup)
+	unix.Umask(0o022) // davit's own may be one with which nobody else could enter the root
 	for _, stream := range []int{unix.Stdout, unix.Stderr} {
 		_ = unix.Fchown(stream, s.UID, s.GID) // so that /dev/stdout can be opened; not as an ordinary user
 	}
@@ -118,7 +119,6 @@ func (s *setup) find() (string, error) {
 
 // dropPrivileges leaves a process that is nobody and can become nothing else.
 func (s *setup) dropPrivileges() error {
-	unix.Umask(0o022)
 	if err := limits(); err != nil {
 		return err
 	}

@@ -36,6 +36,10 @@ type order struct {
 	Executable string      `json:"executable"`
 	Tether     bool        `json:"tether"`
 	Secrets    bool        `json:"secrets,omitempty"` // it is given some as fdSecrets
+	Volumes    []volume    `json:"volumes,omitempty"`
+	Cgroup     string      `json:"cgroup"` // name of the instance's
+	Proc       string      `json:"proc"`   // where its shim looks for cgroups
+	Processes  int         `json:"processes"`
 }
 
 func readOrder(dir string) (order, error) {
@@ -88,9 +92,14 @@ func (d *Driver) launch(spec driver.Spec) (*shimProcess, error) {
 		}
 	}
 	d.pruneLogs(spec.App)
+	volumes, err := d.volumes(spec, level)
+	if err != nil {
+		return nil, err
+	}
 	text, err := json.Marshal(order{
 		Version: orderVersion, Spec: spec, Level: level, Log: log,
 		Executable: d.cfg.Executable, Tether: d.cfg.Tether, Secrets: len(spec.Secrets) > 0,
+		Volumes: volumes, Cgroup: d.cgroupName(spec.ID), Proc: d.cfg.Proc, Processes: d.cfg.Processes,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make instance: %w", err)

@@ -145,7 +145,7 @@ func TestLogLinesArriveInTheOrderOfTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tail := range []int{0, 1, 7, 299, 300, 1000} {
-		r, err := d.Logs(t.Context(), "app", "", false, tail)
+		r, err := d.Logs(t.Context(), "app", nil, false, tail)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,10 +24,10 @@ func (d *Driver) logPath(app, id string) string {
 	return filepath.Join(d.cfg.Dir, logsName, app, id+logExt)
 }
 
-// logPaths returns the logs of an app, the oldest first; of one instance when id
-// is not empty.
-func (d *Driver) logPaths(app, id string) ([]string, error) {
-	if !validApp.MatchString(app) || (id != "" && !validID.MatchString(id)) {
+// logPaths returns the logs of an app, the oldest first; of the instances that are
+// wanted alone unless that is nil.
+func (d *Driver) logPaths(app string, wanted func(id string) bool) ([]string, error) {
+	if !validApp.MatchString(app) {
 		return nil, nil // nothing has such a name
 	}
 	dir := filepath.Join(d.cfg.Dir, logsName, app)
@@ -42,7 +42,7 @@ func (d *Driver) logPaths(app, id string) ([]string, error) {
 	var found []dated
 	for _, entry := range entries {
 		name, isLog := strings.CutSuffix(entry.Name(), logExt)
-		if !isLog || (id != "" && name != id) {
+		if !isLog || (wanted != nil && !wanted(name)) {
 			continue
 		}
 		if info, err := entry.Info(); err == nil {
@@ -60,7 +60,7 @@ func (d *Driver) logPaths(app, id string) ([]string, error) {
 // pruneLogs removes an app's oldest logs, but for those of instances that are
 // there: one that is quiet writes to its own still.
 func (d *Driver) pruneLogs(app string) {
-	paths, err := d.logPaths(app, "")
+	paths, err := d.logPaths(app, nil)
 	if err != nil {
 		return // whoever reads them is told
 	}
@@ -74,17 +74,17 @@ func (d *Driver) pruneLogs(app string) {
 	}
 }
 
-// Logs returns the lines of an app's instances, or of one of them when id is not
-// empty, in the order of time, also of instances that are gone: the last tail
+// Logs returns the lines of an app's instances, or of those that are wanted unless
+// that is nil, in the order of time, also of instances that are gone: the last tail
 // lines, or all that are kept when tail is 0. With follow it goes on with what is
 // written, also by instances that come, until it is closed or ctx ends.
-func (d *Driver) Logs(ctx context.Context, app, id string, follow bool, tail int) (io.ReadCloser, error) {
-	m := &merger{paths: func() ([]string, error) { return d.logPaths(app, id) }, known: map[string]*source{}}
+func (d *Driver) Logs(ctx context.Context, app string, wanted func(id string) bool, follow bool, tail int) (io.ReadCloser, error) {
+	m := &merger{paths: func() ([]string, error) { return d.logPaths(app, wanted) }, known: map[string]*source{}}
 	if err := m.look(); err != nil {
 		return nil, err
 	}
 	if len(m.known) == 0 {
-		return nil, fmt.Errorf("no logs of %s are kept", strings.TrimSpace(app+" "+id))
+		return nil, fmt.Errorf("no such logs of %s are kept", app)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	read, write := io.Pipe()
@@ -120,7 +120,7 @@ func (s *stream) Close() error {
 // tail returns the last lines that an instance wrote itself since it was started,
 // without their stamps.
 func (d *Driver) tail(w waiting, most int) []string {
-	m := &merger{paths: func() ([]string, error) { return d.logPaths(w.app, w.id) }, known: map[string]*source{}}
+	m := &merger{paths: func() ([]string, error) { return d.logPaths(w.app, func(id string) bool { return id == w.id }) }, known: map[string]*source{}}
 	if m.look() != nil {
 		return nil
 	}

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 		case "shim-init":
 			os.Exit(process.InitMain(os.Args[2:]))
 		case "control":
-			os.Exit(control(os.Args[2], os.Args[3], os.Args[4] == "tethered"))
+			os.Exit(control(os.Args[2], os.Args[3], os.Args[4]))
 		}
 	}
 	os.Exit(runAlone(m))
@@ -88,10 +88,16 @@ func processesWith(text string) map[int]string {
 }
 
 // control starts an instance and stays until it is killed.
-func control(dir, root string, tethered bool) int {
-	d, err := process.New(process.Config{Dir: dir, Tether: tethered}, slog.New(slog.DiscardHandler))
+func control(dir, root, how string) int {
+	spec := specOf(drivertest.ImageIn(root))
+	if how == "masked" { // as in davit's unit for systemd
+		syscall.Umask(0o077)
+		spec.Run.Volumes = map[string]string{"data": "/app/data"}
+	}
+	cfg := process.Config{Dir: dir, Tether: how == "tethered", Volumes: filepath.Join(dir, "..", "volumes")}
+	d, err := process.New(cfg, slog.New(slog.DiscardHandler))
 	if err == nil {
-		_, err = d.Start(context.Background(), specOf(drivertest.ImageIn(root)))
+		_, err = d.Start(context.Background(), spec)
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -197,6 +203,18 @@ func TestProcess(t *testing.T) {
 		"a quiet instance keeps its log":       quietKeepsLog,
 		"a stop can be hurried":                hurried,
 		"as an ordinary user":                  ordinaryUser,
+		"memory is limited":                    memoryIsLimited,
+		"out of memory is a reason":            outOfMemoryIsAReason,
+		"CPU time is limited":                  cpuIsLimited,
+		"processes are limited":                processesAreLimited,
+		"cgroups go with their instance":       cgroupsGo,
+		"limits that cannot be had are said":   limitsAreSaid,
+		"volumes are kept":                     volumesAreKept,
+		"volumes are not others'":              volumesAreApart,
+		"volumes of staging go with it":        volumesOfStaging,
+		"volumes anywhere in an image":         volumesAnywhere,
+		"volumes that cannot be had":           volumesRefused,
+		"volumes whatever davit's umask is":    volumesMasked,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -232,11 +250,14 @@ func ordinaryUser(t *testing.T, image driver.Image) {
 	}
 	dir := shortDir(t) // which everybody can reach, as t.TempDir is not
 	binary := filepath.Join(dir, "process.test")
-	if err := errors.Join(os.WriteFile(binary, self, 0o755), os.Chmod(dir, 0o777)); err != nil {
+	syscall.ForkLock.RLock() // a process that another test starts meanwhile would hold it open for writing (ETXTBSY)
+	err = os.WriteFile(binary, self, 0o755)
+	syscall.ForkLock.RUnlock()
+	if err := errors.Join(err, os.Chmod(dir, 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), binary, "-test.v", "-test.run=^TestProcess$/"+
-		"^(namespaces|.*_confines?|.*_privileges|.*_host)$/^(namespaces|landlock|none|starts.*|environment.*|what_does.*|logs)$")
+		"^(namespaces|.*_confines?|.*_privileges|.*_host|volumes.*|memory_.*|limits.*)$/^(namespaces|landlock|none|starts.*|environment.*|what_does.*|logs)$")
 	cmd.Dir = dir
 	cmd.Env = []string{"TMPDIR=" + dir, imageVariable + "=" + image.Root, "PATH=" + os.Getenv("PATH"), "HOME=/"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}

@@ -44,7 +44,7 @@ func (s *setup) assembleRoot() error {
 	if err := s.bindEntries(".", own); err != nil {
 		return err
 	}
-	for _, assemble := range []func() error{s.assembleEtc, s.mountSystem, s.showDevices} {
+	for _, assemble := range []func() error{s.assembleEtc, s.mountSystem, s.showDevices, s.showVolumes} {
 		if err := assemble(); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s *setup) bindEntries(dir string, except map[string]bool) error {
 	}
 	for _, entry := range entries {
 		name := filepath.Join(dir, entry.Name())
-		if except[entry.Name()] {
+		if except[entry.Name()] || s.isVolume(name) {
 			continue
 		}
 		if err := s.bindEntry(name, entry.Type()); err != nil {
@@ -89,7 +89,8 @@ func (s *setup) bindEntries(dir string, except map[string]bool) error {
 }
 
 // bindEntry shows one entry. A link is made again, so that it is followed in the
-// instance's root and not in the host's.
+// instance's root and not in the host's. A folder that leads to a volume is made
+// anew with the same entries, since there may be no place for the volume in it.
 func (s *setup) bindEntry(name string, mode os.FileMode) error {
 	from, to := filepath.Join(s.Image, name), filepath.Join(s.Root, name)
 	switch {
@@ -99,6 +100,11 @@ func (s *setup) bindEntry(name string, mode os.FileMode) error {
 			return err
 		}
 		return os.Symlink(target, to)
+	case mode.IsDir() && s.holdsVolume(name):
+		if err := mountPoint(to, true); err != nil {
+			return err
+		}
+		return s.bindEntries(name, nil)
 	case mode.IsDir() || mode.IsRegular():
 		return bindReadOnly(from, to, mode.IsDir(), unix.MS_NOSUID|unix.MS_NODEV)
 	default:
@@ -107,8 +113,7 @@ func (s *setup) bindEntry(name string, mode os.FileMode) error {
 }
 
 // bindReadOnly shows a file or folder at another place, for reading, with more
-// flags of mount(2). Those that it has already are kept: in a user namespace
-// none may be taken away (mount_namespaces(7)).
+// flags of mount(2).
 func bindReadOnly(from, to string, folder bool, flags uintptr) error {
 	if err := mountPoint(to, folder); err != nil {
 		return err
@@ -116,15 +121,22 @@ func bindReadOnly(from, to string, folder bool, flags uintptr) error {
 	if err := unix.Mount(from, to, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("show %s: %w", from, err)
 	}
-	var now unix.Statfs_t
-	if err := unix.Statfs(to, &now); err != nil {
-		return fmt.Errorf("show %s: %w", from, err)
-	}
-	kept := uintptr(now.Flags) & (unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC) // the same bits in both calls
-	if err := unix.Mount("", to, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY|flags|kept, ""); err != nil {
+	if err := restrict(to, unix.MS_RDONLY|flags); err != nil {
 		return fmt.Errorf("make %s read-only: %w", from, err)
 	}
 	return nil
+}
+
+// restrict adds flags of mount(2) to what is shown at a place. Those that it has
+// already are kept: in a user namespace none may be taken away
+// (mount_namespaces(7)).
+func restrict(at string, flags uintptr) error {
+	var now unix.Statfs_t
+	if err := unix.Statfs(at, &now); err != nil {
+		return err
+	}
+	kept := uintptr(now.Flags) & (unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC) // the same bits in both calls
+	return unix.Mount("", at, "", unix.MS_BIND|unix.MS_REMOUNT|flags|kept, "")
 }
 
 func mountPoint(path string, folder bool) error {

@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -43,6 +44,7 @@ type shim struct {
 	order order
 	log   *logFile
 	claim io.Closer // of the port
+	group cgroup    // of the program and what it starts
 
 	mu     sync.Mutex
 	status status
@@ -81,6 +83,7 @@ func runShim(dir string) error {
 		ID: o.Spec.ID, App: o.Spec.App, Digest: o.Spec.Image.Digest, State: driver.Starting,
 		Started: time.Now().UTC(), Sandbox: string(o.Level),
 	}
+	s.limit()
 	s.listenToSignals()
 	if o.Tether {
 		go s.watchTether()
@@ -91,11 +94,12 @@ func runShim(dir string) error {
 	}
 	s.supervise(stopping, killing)
 	<-stopping.Done()
+	removeErr := removeCgroups(dir)
 	close(s.done)
 	bounded, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = server.Shutdown(bounded) // lets the answer to stop go out
-	return log.Close()
+	return errors.Join(removeErr, log.Close())
 }
 
 // end begins the instance's end. Of several graces the one that is over first

@@ -88,6 +88,9 @@ func (d *Driver) begin(ctx context.Context, spec driver.Spec) (driver.Instance, 
 	if err != nil {
 		return driver.Instance{}, d.clean(ctx, spec.ID, err)
 	}
+	if instance.Unlimited != "" {
+		d.log.Warn("limits of an instance cannot be enforced here", "instance", spec.ID, "reason", instance.Unlimited)
+	}
 	return instance, nil
 }
 

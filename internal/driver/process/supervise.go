@@ -43,11 +43,12 @@ func (s *shim) supervise(stopping, killing context.Context) {
 		}
 		if !again {
 			s.log.note("ended: %s; it is not started again", r.reason)
+			s.set(func(now *status) { now.Ended = r.reason })
 			s.become(driver.CrashLoop, r.reason, r.hint)
 			return
 		}
 		s.log.note("ended: %s; it is started again in %s", r.reason, pause)
-		s.set(func(now *status) { now.Restarts++ })
+		s.set(func(now *status) { now.Restarts, now.Ended = now.Restarts+1, r.reason })
 		s.become(driver.Backoff, r.reason, r.hint)
 		if sleep(stopping, pause) {
 			s.become(driver.Starting, r.reason, r.hint)
@@ -74,7 +75,7 @@ func (s *shim) once(stopping, killing context.Context, everReady bool) run {
 	watching, cancel := context.WithCancelCause(stopping)
 	go func() { // until the program ended, which c.stop waits for
 		<-c.ended
-		cancel(c.reason())
+		cancel(s.whyEnded(c))
 	}()
 	r := s.watch(watching, c)
 	if stopping.Err() == nil {

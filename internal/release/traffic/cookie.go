@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"encoding/base64"
@@ -67,10 +68,11 @@ func (k key) session(in *http.Request, app string) (session, bool) {
 	return session{}, false
 }
 
-// setCookie hands a session's cookie to the client, until it closes its browser.
-func setCookie(h http.Header, value string, secure bool) {
+// setCookie hands a session's cookie to the client, until it closes its browser,
+// and for the paths of its app: others at the same host have their own.
+func setCookie(h http.Header, to claimed, secure bool) {
 	c := http.Cookie{ //nolint:gosec // it is secure where the connection is
-		Name: sessionCookie, Value: value, Path: "/", HttpOnly: true, Secure: secure,
+		Name: sessionCookie, Value: to.cookie, Path: cmp.Or(to.path, "/"), HttpOnly: true, Secure: secure,
 		SameSite: http.SameSiteLaxMode,
 	}
 	h.Add("Set-Cookie", c.String())

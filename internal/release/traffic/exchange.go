@@ -171,7 +171,7 @@ func (x *exchange) next() bool {
 	if x.claimed.pinned {
 		return false
 	}
-	stable := x.door.router.claimStable(x.door.listener, x.host, x.target.version)
+	stable := x.door.router.claimStable(x.door.listener, x.host, x.in, x.target.version)
 	if stable == nil {
 		return false
 	}
@@ -230,7 +230,7 @@ func (x *exchange) deliver(res *http.Response) *http.Response {
 		res.Header.Set(VersionHeader, v.label)
 	}
 	if x.claimed.cookie != "" {
-		setCookie(res.Header, x.claimed.cookie, x.in.TLS != nil)
+		setCookie(res.Header, x.claimed, x.in.TLS != nil)
 	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &meteredBody{ReadCloser: res.Body, total: &v.bytes}

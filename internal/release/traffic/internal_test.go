@@ -86,7 +86,7 @@ func TestNothingEntersTheOldVersionAfterASwap(t *testing.T) {
 		})
 	}
 	for version := uint64(2); version < 2000 && !t.Failed(); version++ {
-		old := r.hosts[Production]["a"].stable.version
+		old := r.sites[Production]["a"][0].route.stable.version
 		r.swap(table(version))
 		before := old.inFlight.Load()
 		for before > 0 {

@@ -10,7 +10,7 @@ import (
 
 var (
 	errNoTable = errors.New("no route table yet")
-	errNoRoute = errors.New("no app answers for this host")
+	errNoRoute = errors.New("no app answers here")
 )
 
 // router knows which version takes the next request. claim reads it, swap
@@ -30,8 +30,8 @@ type router struct {
 	retiring atomic.Bool // every answer ends its connection
 
 	mu      sync.RWMutex
-	version uint64 // of the table, 0 before the first
-	hosts   map[Listener]map[string]*route
+	version uint64                       // of the table, 0 before the first
+	sites   map[Listener]map[string]site // by host
 	apps    map[appKey]*app
 }
 
@@ -75,6 +75,7 @@ type claimed struct {
 	target *target
 	unit   Unit
 	cookie string
+	path   string  // of the cookie
 	pinned bool    // the client chose the version
 	mirror *target // gets a copy; nil: nobody does. To be given back with endMirror
 }
@@ -84,14 +85,15 @@ type claimed struct {
 func (r *router) claim(l Listener, host string, in *http.Request) (claimed, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	to := r.hosts[l][host]
+	found := r.sites[l][host].find(pathOf(in))
+	to := found.route
 	if to == nil && r.version == 0 {
 		return claimed{}, errNoTable
 	}
 	if to == nil {
 		return claimed{}, errNoRoute
 	}
-	c := claimed{app: to.App, target: to.stable}
+	c := claimed{app: to.App, target: to.stable, path: found.prefix}
 	if chosen := r.pinned(to, in); chosen != nil {
 		c.target, c.pinned = chosen, true
 	} else if to.canary != nil {
@@ -114,10 +116,10 @@ func (r *router) claim(l Listener, host string, in *http.Request) (claimed, erro
 // claimStable claims the stable version for a request that could not reach its
 // own; nil when there is no other. It looks at the table in force now: the
 // stable version of the request's own table may be gone by this time.
-func (r *router) claimStable(l Listener, host string, own *version) *target {
+func (r *router) claimStable(l Listener, host string, in *http.Request, own *version) *target {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	to := r.hosts[l][host]
+	to := r.sites[l][host].find(pathOf(in)).route
 	if to == nil || to.stable.version == own {
 		return nil
 	}
@@ -135,12 +137,15 @@ func (r *router) swap(t Table) {
 	defer r.mu.Unlock()
 	now := r.clock()
 	routes := make(map[appKey]*route, len(t.Routes))
-	hosts := map[Listener]map[string]*route{Production: {}, Staging: {}}
+	sites := map[Listener]map[string]site{Production: {}, Staging: {}}
 	for _, spec := range t.Routes {
 		to := r.prepare(spec, now)
 		routes[appKey{spec.Listener, spec.App}] = to
 		for _, h := range spec.Hosts {
-			hosts[spec.Listener][hostname(h)] = to
+			if at, err := parsePlace(h); err == nil { // as the table was checked for
+				here := sites[spec.Listener]
+				here[at.host] = here[at.host].with(mount{at.prefix, to})
+			}
 		}
 	}
 	for key, a := range r.apps {
@@ -149,7 +154,7 @@ func (r *router) swap(t Table) {
 			delete(r.apps, key)
 		}
 	}
-	r.version, r.hosts = t.Version, hosts
+	r.version, r.sites = t.Version, sites
 }
 
 // prepare makes a route of its specification. A lease that lapsed stays lapsed

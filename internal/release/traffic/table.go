@@ -35,7 +35,9 @@ type Route struct {
 	// cohorts, and a lapsed lease is over only when it changes.
 	Version  uint64   `json:"version"`
 	Listener Listener `json:"listener"`
-	// Hosts are matched whole, without regard to case or port.
+	// Hosts are matched whole, without regard to case or port. One with a path, such
+	// as example.com/orders, has the requests at that path and below it; the longest
+	// of several has them.
 	Hosts  []string `json:"hosts"`
 	Stable *Target  `json:"stable"`
 	Canary *Target  `json:"canary,omitempty"`

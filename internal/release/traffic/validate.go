@@ -27,7 +27,7 @@ func (t Table) Validate() error {
 		return fmt.Errorf("route table has %d routes, allowed are %d", len(t.Routes), maxRoutes)
 	}
 	apps := make(map[appKey]bool)
-	hosts := make(map[Listener]map[string]string)
+	taken := make(map[Listener]map[place]string)
 	for _, r := range t.Routes {
 		key := appKey{r.Listener, r.App}
 		if err := r.validate(); err != nil {
@@ -37,15 +37,18 @@ func (t Table) Validate() error {
 			return fmt.Errorf("route of %q on %q: an app has one route on a listener, this is its second", r.App, r.Listener)
 		}
 		apps[key] = true
-		if hosts[r.Listener] == nil {
-			hosts[r.Listener] = make(map[string]string)
+		if taken[r.Listener] == nil {
+			taken[r.Listener] = make(map[place]string)
 		}
 		for _, h := range r.Hosts {
-			name := hostname(h)
-			if other, taken := hosts[r.Listener][name]; taken {
+			at, err := parsePlace(h)
+			if err != nil {
+				return fmt.Errorf("route of %q on %q: host %q: %w", r.App, r.Listener, h, err)
+			}
+			if other, found := taken[r.Listener][at]; found {
 				return fmt.Errorf("route of %q on %q: host %q already belongs to %q", r.App, r.Listener, h, other)
 			}
-			hosts[r.Listener][name] = r.App
+			taken[r.Listener][at] = r.App
 		}
 	}
 	return nil
@@ -63,11 +66,6 @@ func (r Route) validate() error {
 		return errors.New("it has no stable target")
 	case r.Lease < 0 || r.Drain < 0:
 		return errors.New("lease and drain must not be negative")
-	}
-	for _, h := range r.Hosts {
-		if !validHost(h) {
-			return fmt.Errorf("host %q is not a host name or IP address without a port", h)
-		}
 	}
 	return errors.Join(r.validateShares(), r.Affinity.validate(), r.Cuts.validate(), r.validateTargets())
 }

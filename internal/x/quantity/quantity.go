@@ -1,6 +1,7 @@
 // Package quantity holds the numbers that people write into configuration files:
-// durations ("30s") and shares ("5%"). Both are text in YAML and JSON, so a
-// canonical JSON document shows them as they were meant.
+// durations ("30s"), shares ("5%"), sizes ("256MiB") and cores ("0.5"). All are
+// text in YAML and JSON, so a canonical JSON document shows them as they were
+// meant.
 package quantity
 
 import (

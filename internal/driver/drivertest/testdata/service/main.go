@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -23,6 +25,13 @@ import (
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "offspring" {
 		offspring()
+	}
+	if len(os.Args) > 1 && os.Args[1] == "eat" {
+		eat(os.Stdout)
+		return
+	}
+	if os.Getenv("EAT") != "" {
+		eat(os.Stdout)
 	}
 	if os.Getenv("EXIT") != "" {
 		fmt.Fprintln(os.Stderr, "giving up at once")
@@ -80,6 +89,9 @@ func handler() http.Handler {
 			fmt.Println("flood", i, strings.Repeat("x", 100))
 		}
 	})
+	mux.HandleFunc("/eat", func(w http.ResponseWriter, _ *http.Request) { eat(w) })
+	mux.HandleFunc("/burn", func(w http.ResponseWriter, _ *http.Request) { burn(w) })
+	mux.HandleFunc("/feed", feed)
 	for path, try := range map[string]func(what string) error{
 		"/say":   func(what string) error { _, err := fmt.Println(what); return err },
 		"/read":  func(what string) error { _, err := os.ReadFile(what); return err },
@@ -87,6 +99,7 @@ func handler() http.Handler {
 		"/write": func(what string) error { return os.WriteFile(what, []byte("x"), 0o600) },
 		"/open":  func(what string) error { _, err := os.OpenFile(what, os.O_WRONLY, 0); return err },
 		"/empty": func(what string) error { return os.Truncate(what, 0) },
+		"/close": shut,
 		"/mode":  func(what string) error { return os.Chmod(what, 0o777) },
 		"/kill":  signalTo,
 		"/dial":  dial,
@@ -95,6 +108,37 @@ func handler() http.Handler {
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, try(r.FormValue("what"))) })
 	}
 	return mux
+}
+
+// eat takes 256 MiB of memory and uses it.
+func eat(w io.Writer) {
+	var eaten [][]byte
+	for range 256 {
+		bite := make([]byte, 1<<20)
+		for i := range bite {
+			bite[i] = byte(i)
+		}
+		eaten = append(eaten, bite)
+	}
+	fmt.Fprint(w, len(eaten))
+}
+
+// feed ends with a process that it lets eat.
+func feed(http.ResponseWriter, *http.Request) {
+	program, err := os.Executable()
+	if err == nil {
+		err = exec.Command(program, "eat").Run()
+	}
+	fmt.Fprintln(os.Stderr, "fed:", err)
+	os.Exit(5)
+}
+
+// burn uses a core for a while.
+func burn(w io.Writer) {
+	n := 0
+	for begin := time.Now(); time.Since(begin) < time.Second; n++ {
+	}
+	fmt.Fprint(w, n)
 }
 
 // self tells what the process sees of itself.
@@ -109,6 +153,12 @@ func self(w http.ResponseWriter, _ *http.Request) {
 		"pid": os.Getpid(), "uid": os.Getuid(), "gid": os.Getgid(), "args": os.Args[1:], "env": os.Environ(),
 		"status": string(status), "dir": dir, "core": limit.Max, "umask": mask,
 	})
+}
+
+// shut writes a file and closes its folder to everybody.
+func shut(file string) error {
+	folder := filepath.Dir(file)
+	return errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(file, nil, 0o600), os.Chmod(folder, 0))
 }
 
 func signalTo(pid string) error {

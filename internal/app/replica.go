@@ -1,0 +1,60 @@
+package app
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/davit-dev/davit/internal/driver"
+)
+
+// replicaMark stands between a release and the number of one of its instances.
+// Names of releases end with a hyphen and digits, so it is in none of them.
+const replicaMark = "-r"
+
+// replicaID names the n-th instance of a release, from 1. The first has the name of
+// the release, as when there was only one.
+func replicaID(release string, n int) string {
+	if n == 1 {
+		return release
+	}
+	return release + replicaMark + strconv.Itoa(n)
+}
+
+// replicaOf is the inverse of replicaID.
+func replicaOf(id string) (release string, n int) {
+	if i := strings.LastIndex(id, replicaMark); i >= 0 {
+		if n, err := strconv.Atoi(id[i+len(replicaMark):]); err == nil && n > 1 {
+			return id[:i], n
+		}
+	}
+	return id, 1
+}
+
+// releaseOf says which release an instance is of.
+func releaseOf(i driver.Instance) string {
+	release, _ := replicaOf(i.ID)
+	return release
+}
+
+// answering returns where each release answers: at its instances that are well,
+// or at all of them where none is, since one may be by the time it is asked.
+func answering(instances []driver.Instance) map[string][]string {
+	instances = slices.SortedFunc(slices.Values(instances), func(a, b driver.Instance) int {
+		_, m := replicaOf(a.ID)
+		_, n := replicaOf(b.ID)
+		return cmp.Compare(m, n)
+	})
+	all, well := map[string][]string{}, map[string][]string{}
+	for _, i := range instances {
+		release := releaseOf(i)
+		all[release] = append(all[release], i.Address)
+		if i.State == driver.Ready {
+			well[release] = append(well[release], i.Address)
+		}
+	}
+	maps.Copy(all, well)
+	return all
+}
