@@ -55,8 +55,8 @@ func TestAWorseVersionIsRolledBackAndBlocked(t *testing.T) {
 	}
 }
 
-// TestCrashesDuringACanary kills control five times while a canary has traffic.
-func TestCrashesDuringACanary(t *testing.T) {
+// TestReliability11CrashesDuringACanary kills control five times while a canary has traffic.
+func TestReliability11CrashesDuringACanary(t *testing.T) {
 	p := newPlatform(t)
 	p.must(ordersSource(t, "v1", "0", "1s"), "ship")
 	traffic := startLoad(t, p.edge, "orders.localhost", "/orders/1", 200)
@@ -113,7 +113,7 @@ func TestTheEdgeDies(t *testing.T) {
 	}
 }
 
-func TestAuditNamesWhatWasChanged(t *testing.T) {
+func TestReliability24AuditNamesWhatWasChanged(t *testing.T) {
 	p := newPlatform(t)
 	dir := ordersSource(t, "v1", "0", "1s")
 	p.must(dir, "ship", "--skip-tests")

@@ -24,8 +24,8 @@ type Attempts struct {
 	failed map[netip.Prefix]int
 }
 
-// Held returns for how long an address has to wait before it is listened to, 0 if
-// it has not to.
+// Held returns for how long an address has to wait before another wrong key of its
+// is looked at, 0 if it has not to.
 func (a *Attempts) Held(from netip.Addr, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,8 +11,9 @@ import (
 
 // Gate lets the holders of tokens through to next, as callers (RFC 6750, section
 // 2.1). What they do ends with their token.
-func Gate(door *access.Door, log *slog.Logger, next http.Handler) http.Handler {
+func Gate(door *access.Door, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
 		scheme, shown, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="davit"`)
@@ -25,13 +25,10 @@ func Gate(door *access.Door, log *slog.Logger, next http.Handler) http.Handler {
 		}
 		t, err := door.Admit(r, strings.TrimSpace(shown))
 		if err != nil {
-			log.Warn("token refused", "from", r.RemoteAddr, "error", err)
 			refuseKey(w, err)
 			return
 		}
-		ctx, end := door.Hold(WithCaller(r.Context(), HolderOf(t)), t)
-		defer end()
-		next.ServeHTTP(w, r.WithContext(ctx))
+		door.Under(w, r.WithContext(WithCaller(r.Context(), HolderOf(t))), t, next)
 	})
 }
 

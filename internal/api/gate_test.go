@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -52,10 +54,9 @@ func gate(t *testing.T) gated {
 	t.Helper()
 	s := &server{changed: make(chan struct{})}
 	s.move(release.PhaseSubmitted, "")
-	log := slog.New(slog.DiscardHandler)
 	g := gated{server: s, door: &access.Door{}}
-	g.handler = api.NewHandler(s, whole{s}, s, s, log)
-	g.Server = httptest.NewTLSServer(api.Gate(g.door, log, g.handler))
+	g.handler = api.NewHandler(s, whole{s}, s, s, slog.New(slog.DiscardHandler))
+	g.Server = httptest.NewTLSServer(api.Gate(g.door, g.handler))
 	t.Cleanup(g.Close)
 	return g
 }
@@ -175,6 +176,23 @@ func TestEveryRouteIsForARole(t *testing.T) {
 	}
 }
 
+// TestThePageOfRoutesIsTrue compares docs/access.md with what is asked for.
+func TestThePageOfRoutesIsTrue(t *testing.T) {
+	page, err := os.ReadFile("../../docs/access.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := regexp.MustCompile("(?m)^\\| `([A-Z]+ /v1/[^`]+)` \\| (\\w+) \\| (.+) \\|$").FindAllStringSubmatch(string(page), -1)
+	if len(rows) != len(least) {
+		t.Errorf("docs/access.md has %d routes, there are %d", len(rows), len(least))
+	}
+	for _, row := range rows {
+		if want, known := least[row[1]]; !known || string(want.role) != row[2] || want.oneApp != (row[3] != "no") {
+			t.Errorf("docs/access.md is wrong about %s: %s, %s", row[1], row[2], row[3])
+		}
+	}
+}
+
 func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	g := gate(t)
 	_, key := g.token(t, access.Admin)
@@ -184,15 +202,16 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 			t.Errorf("%q: %d %s %v", shown, status, code, header)
 		}
 	}
-	if status, _, _ := g.ask(t, http.MethodGet, "/v1/status", "bearer "+key); status != http.StatusOK {
-		t.Errorf("with a token: %d", status)
-	}
 	for range 30 {
 		g.ask(t, http.MethodGet, "/v1/status", "Bearer wrong")
 	}
-	status, _, header := g.ask(t, http.MethodGet, "/v1/status", "Bearer "+key)
+	status, _, header := g.ask(t, http.MethodGet, "/v1/status", "Bearer wrong")
 	if status != http.StatusTooManyRequests || header.Get("Retry-After") == "" {
 		t.Errorf("after 30 wrong ones: %d, %v", status, header)
+	}
+	status, _, header = g.ask(t, http.MethodGet, "/v1/status", "bearer "+key)
+	if status != http.StatusOK || header.Get("Cache-Control") != "no-store" {
+		t.Errorf("with a token: %d, %v", status, header)
 	}
 }
 

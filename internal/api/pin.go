@@ -43,6 +43,20 @@ func (e *ChangedError) Hint() string {
 	return "ask the operator for the fingerprint, which 'davit status' shows on the server; if it is the new one, log in again"
 }
 
+// untrustedError says that nobody vouches for a server's certificate.
+type untrustedError struct{ err error }
+
+// Error implements error.
+func (e *untrustedError) Error() string { return e.err.Error() }
+
+// Unwrap returns what is wrong with it.
+func (e *untrustedError) Unwrap() error { return e.err }
+
+// Hint returns the next step.
+func (e *untrustedError) Hint() string {
+	return "'davit status' on the server shows the certificate's fingerprint, for $DAVIT_FINGERPRINT or 'davit login --fingerprint'"
+}
+
 // Trust is how a client knows a server: by the fingerprint of its certificate, by
 // the authorities in roots, or, without either, by those of the machine.
 func Trust(fingerprint string, roots *x509.CertPool) *tls.Config {

@@ -51,7 +51,6 @@ func (h *Handler) createToken(issuer Issuer) http.HandlerFunc {
 			return
 		}
 		made, err := issuer.CreateToken(r.Context(), ask, actor(r.Context()))
-		w.Header().Set("Cache-Control", "no-store")
 		h.answer(w, http.StatusCreated, made, err)
 	}
 }

@@ -1,6 +1,6 @@
 // Package api is what client and server say to each other: JSON over HTTP under
-// /v1/ on a unix socket, with events as SSE. It holds the types, the handler and
-// the client, so that the two ends cannot drift apart. It knows the values of
+// /v1/, with events as SSE, on a unix socket or behind a Gate for tokens. It holds
+// the types, the handler and the client, so that the two ends cannot drift apart. It knows the values of
 // the stages and none of their machinery.
 package api
 

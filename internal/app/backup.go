@@ -182,7 +182,7 @@ func (a *archivist) makeFolder() (string, error) {
 
 // madeLater are the files that are made when they are needed first.
 func madeLater() []string {
-	return []string{backup.PasswordName, backup.EdgeKeyName, backup.SecretsName, backup.OpenerName}
+	return []string{backup.PasswordName, backup.EdgeKeyName, backup.SecretsName, backup.OpenerName, backup.CertName, backup.CertKeyName}
 }
 
 // hold copies what may be replaced while the archive is written.
@@ -207,7 +207,8 @@ func (a *archivist) hold(dir string, files map[string]string) error {
 func (a *archivist) files(m *backup.Manifest, files map[string]string, keys bool) error {
 	names := []string{backup.JournalName, backup.PublicName, backup.IndexName}
 	if keys {
-		names = append(names, backup.KeyName, backup.PasswordName, backup.EdgeKeyName, backup.OpenerName, backup.SecretsName)
+		names = append(names, backup.KeyName, backup.PasswordName, backup.EdgeKeyName, backup.OpenerName, backup.SecretsName,
+			backup.CertName, backup.CertKeyName)
 	}
 	for _, name := range names {
 		if files[name] == "" {

@@ -254,6 +254,42 @@ func TestReliability24AnOldBackupIsSeen(t *testing.T) {
 	}
 }
 
+// TestABackupKeepsTheCertificate: who knows a server by its fingerprint still does
+// after it was restored.
+func TestABackupKeepsTheCertificate(t *testing.T) {
+	k := openKept(t)
+	cert, key, err := ownCertificate(k.paths.Data, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(t.TempDir(), "restored")
+	if _, err := Restore(t.Context(), k.archive(true), data); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{cert, key} {
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := filepath.Join(data, filepath.Base(file))
+		got, err := os.ReadFile(at)
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %v", at, err)
+		}
+		if info, err := os.Stat(at); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", at, info, err)
+		}
+	}
+	without, err := os.ReadFile(k.archive(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, contents := taken(t, without)
+	if _, there := contents[backup.CertKeyName]; there {
+		t.Error("without keys: the certificate's key is there")
+	}
+}
+
 // TestRestoreRefuses wants nothing to be left of an archive that is not whole.
 func TestRestoreRefuses(t *testing.T) {
 	k := openKept(t)

@@ -116,21 +116,44 @@ func (d *desk) Explain(ctx context.Context, id string) (release.Explanation, err
 
 // Submit implements api.Steerer.
 func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (release.Summary, error) {
+	caller := api.CallerOf(ctx)
+	if err := caller.NeedApp(appOf(s.Repository)); err != nil { // before anything is told of what lies there
+		return release.Summary{}, err
+	}
 	plan, evidence, err := readPlan(ctx, d.platform.images, s.Repository, s.Plan)
 	if err != nil {
 		return release.Summary{}, &release.RefusalError{Code: release.CodeInvalid, Message: err.Error()}
 	}
-	for _, app := range []string{plan.App, appOf(s.Repository), appOf(plan.Image.Repository)} {
-		if err := api.CallerOf(ctx).NeedApp(app); err != nil {
-			return release.Summary{}, err
-		}
+	if err := caller.NeedApp(plan.App); err != nil {
+		return release.Summary{}, err
 	}
 	if err := d.admitSecrets(plan); err != nil {
+		return release.Summary{}, err
+	}
+	if err := d.wayBack(ctx, plan.App); err != nil {
 		return release.Summary{}, err
 	}
 	return d.platform.engine.Submit(ctx, release.Submission{
 		Plan: plan, Stored: s.Plan, Evidence: evidence, Actor: actor, Supersede: s.Supersede,
 	})
+}
+
+// wayBack refuses a release of an app whose live version could not be started
+// again.
+func (d *desk) wayBack(ctx context.Context, app string) error {
+	for _, view := range d.platform.engine.Apps() {
+		live, there := view.Find(view.Live)
+		if view.App != app || !there {
+			continue
+		}
+		if err := d.platform.images.Startable(ctx, live.Image.Repository, live.Image.Digest); err != nil {
+			refused := refusal(release.CodeNoWayBack, "the image of %s, which is live, is not whole, so there would be no way back: %v", live.ID, err)
+			refused.Release = live.ID
+			refused.Hint = "push that image again; 'davit registry scrub' lists what is missing"
+			return refused
+		}
+	}
+	return nil
 }
 
 // Steer implements api.Steerer.

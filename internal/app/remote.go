@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/davit-dev/davit/internal/access"
@@ -75,8 +77,26 @@ func (r *remote) status() *api.API {
 	if r == nil {
 		return nil
 	}
-	return &api.API{URL: "https://" + r.listener.Addr().String(), Fingerprint: r.shown.fingerprint()}
+	return &api.API{URL: "https://" + reachable(r.listener.Addr().String()), Fingerprint: r.shown.fingerprint()}
 }
+
+// reachable puts the name of this machine in the place of an address that means all
+// of its addresses, which nobody else can ask at.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsUnspecified() {
+		return address
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return address
+	}
+	return net.JoinHostPort(name, port)
+}
+
+// unknownLimit is how long somebody may take for a whole request until it is known
+// who they are.
+const unknownLimit = 30 * time.Second
 
 // serveRemote answers other machines: the API, the registry, metrics and the page.
 func (p *Platform) serveRemote(ctx context.Context, desk *desk, calls http.Handler) error {
@@ -84,18 +104,23 @@ func (p *Platform) serveRemote(ctx context.Context, desk *desk, calls http.Handl
 		return nil
 	}
 	log := p.cfg.Log.With("part", "api")
+	p.door.Log = log
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", api.Gate(&p.door, log, calls))
-	mux.Handle("GET /metrics", api.Gate(&p.door, log, viewing(p.counted())))
+	mux.Handle("/v1/", api.Gate(&p.door, calls))
+	mux.Handle("GET /metrics", api.Gate(&p.door, viewing(p.counted())))
 	images := registry.Private(p.images, p.enterRegistry)
 	mux.Handle("/v2/", images)
 	mux.Handle("/v2", images)
 	mux.Handle("/", web.Private(desk, p.journal, desk, &p.door))
-	secure := tls.NewListener(p.remote.listener, &tls.Config{
+	secure := tls.NewListener(access.Bound(p.remote.listener, log), &tls.Config{
 		MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, GetCertificate: p.remote.shown.get,
 	})
 	return serveHTTP(ctx, secure, &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// A browser keeps a password that somebody gave it for the registry, and would
+		// send it with what another page asks for.
+		Handler:           http.NewCrossOriginProtection().Handler(mux),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: unknownLimit, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug), // anybody can fill it from outside
 	})
 }
 
@@ -112,18 +137,31 @@ func viewing(next http.Handler) http.Handler {
 }
 
 // enterRegistry takes the key of a token as the password.
-func (p *Platform) enterRegistry(r *http.Request, password string) (registry.Permit, error) {
+func (p *Platform) enterRegistry(r *http.Request, password string) (registry.Guest, error) {
 	t, err := p.door.Admit(r, password)
 	if err != nil {
-		p.cfg.Log.Warn("token refused", "part", "registry", "from", r.RemoteAddr, "error", err)
 		return nil, err
 	}
-	c := api.HolderOf(t)
-	return func(act registry.Act, repository string) error {
-		role := map[registry.Act]access.Role{registry.Pull: access.Viewer, registry.Push: access.Deployer, registry.Delete: access.Admin}[act]
-		if err := c.Need(role); err != nil {
-			return err
-		}
-		return c.NeedApp(appOf(repository))
-	}, nil
+	return guest{&p.door, t}, nil
+}
+
+// guest is the holder of a token in the registry.
+type guest struct {
+	door  *access.Door
+	token access.Token
+}
+
+// Permit implements registry.Guest.
+func (g guest) Permit(act registry.Act, repository string) error {
+	role := map[registry.Act]access.Role{registry.Pull: access.Viewer, registry.Push: access.Deployer, registry.Delete: access.Admin}[act]
+	c := api.HolderOf(g.token)
+	if err := c.Need(role); err != nil {
+		return err
+	}
+	return c.NeedApp(appOf(repository))
+}
+
+// Answer implements registry.Guest.
+func (g guest) Answer(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	g.door.Under(w, r, g.token, next)
 }

@@ -148,12 +148,15 @@ func (k *Keeper) read(server string) (kept, []Checkpoint, error) {
 	if err != nil {
 		return record, nil, fmt.Errorf("read kept checkpoints: %w", err)
 	}
+	var head struct {
+		Version int `json:"version"`
+	}
+	if json.Unmarshal(data, &head) == nil && head.Version != keptVersion { // whatever form the rest has
+		return record, nil, fmt.Errorf("read kept checkpoints %s: it has version %d, this davit knows version %d: use the davit that wrote it",
+			path, head.Version, keptVersion)
+	}
 	if err := json.Unmarshal(data, &record); err != nil {
 		return record, nil, fmt.Errorf("read kept checkpoints %s: %w", path, err)
-	}
-	if record.Version != keptVersion {
-		return record, nil, fmt.Errorf("read kept checkpoints %s: it has version %d, this davit knows version %d: use the davit that wrote it",
-			path, record.Version, keptVersion)
 	}
 	var known []Checkpoint
 	for _, text := range record.Notes {

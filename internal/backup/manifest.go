@@ -34,6 +34,8 @@ const (
 	EdgeKeyName  = "edge.key"
 	SecretsName  = "secrets.age" // with the key that opens it, or not at all
 	OpenerName   = "secrets.key"
+	CertName     = "api.crt" // that davit has made for itself, with its key, or not at all
+	CertKeyName  = "api.key"
 	IndexName    = "registry/registry.db"
 )
 
@@ -153,7 +155,7 @@ func (m Manifest) validate() error {
 func (m Member) validate() error {
 	digest, blob := BlobDigest(m.Name)
 	switch m.Name {
-	case JournalName, PublicName, KeyName, PasswordName, EdgeKeyName, SecretsName, OpenerName, IndexName:
+	case JournalName, PublicName, KeyName, PasswordName, EdgeKeyName, SecretsName, OpenerName, CertName, CertKeyName, IndexName:
 	default:
 		if !blob {
 			return errors.New("no davit writes a file of this name")

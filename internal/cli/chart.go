@@ -54,6 +54,7 @@ func newChart(x release.Explanation) *chart {
 	p.from, p.to = x.Points[0].Elapsed, x.Points[len(x.Points)-1].Elapsed
 	if len(x.Entries) > 0 {
 		p.from = min(p.from, x.Entries[0].Elapsed)
+		p.to = max(p.to, x.Entries[len(x.Entries)-1].Elapsed) // a step may begin when nothing is counted any more
 	}
 	p.low, p.high = -1, p.bound+1
 	for _, m := range x.Points {

@@ -101,7 +101,7 @@ func decided(x release.Explanation) string {
 		}
 		return text
 	}
-	text := fmt.Sprintf("not yet: needs about %s more requests for worse, %s for not worse", needed(v.NeedsWorse), needed(v.NeedsNotWorse))
+	text := fmt.Sprintf("not yet: needs %s more requests for worse, %s for not worse", needed(v.NeedsWorse), needed(v.NeedsNotWorse))
 	if x.Remaining > 0 {
 		text += ", about " + elapsed(x.Remaining) + " at this rate"
 	}
@@ -112,7 +112,7 @@ func needed(n int64) string {
 	if n >= 1_000_000_000 {
 		return "endlessly many"
 	}
-	return fmt.Sprint(n)
+	return fmt.Sprintf("about %d", n)
 }
 
 func elapsed(ms int64) string {
@@ -121,7 +121,7 @@ func elapsed(ms int64) string {
 
 // printOthers says what other rules would have done.
 func printOthers(w io.Writer, x release.Explanation) {
-	fmt.Fprintf(w, "\nthe same traffic by other tools' rules, errors alone (%d minutes):\n", x.Minutes)
+	fmt.Fprintf(w, "\nthe same traffic by other tools' rules, errors alone, minute by minute (%d):\n", x.Minutes)
 	for _, r := range x.Others {
 		text := "goes on"
 		switch r.Action {

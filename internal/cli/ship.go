@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -71,6 +72,9 @@ func (c *call) shipped(ctx context.Context, last release.Summary, err error) err
 }
 
 func explain(s release.Summary) string {
+	if strings.HasPrefix(s.Waiting, "held: ") {
+		return fmt.Sprintf("%s is %s", s.ID, s.Waiting)
+	}
 	if s.Waiting != "" {
 		return fmt.Sprintf("%s waits for %s", s.ID, s.Waiting)
 	}

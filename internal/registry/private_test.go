@@ -30,18 +30,12 @@ func servePrivate(t *testing.T) private {
 	if err != nil {
 		t.Fatal(err)
 	}
-	acts := map[registry.Act]string{registry.Pull: "pull", registry.Push: "push", registry.Delete: "delete"}
-	server := httptest.NewTLSServer(registry.Private(store, func(_ *http.Request, password string) (registry.Permit, error) {
+	server := httptest.NewTLSServer(registry.Private(store, func(_ *http.Request, password string) (registry.Guest, error) {
 		may, repository, found := strings.Cut(password, " ")
 		if !found {
 			return nil, errors.New("nobody knows you")
 		}
-		return func(act registry.Act, wanted string) error {
-			if wanted != repository || !strings.Contains(may, acts[act]) {
-				return errors.New("this is not for you")
-			}
-			return nil
-		}, nil
+		return guest{may, repository}, nil
 	}))
 	t.Cleanup(func() {
 		server.Close()
@@ -51,6 +45,18 @@ func servePrivate(t *testing.T) private {
 	})
 	return private{server, strings.TrimPrefix(server.URL, "https://")}
 }
+
+type guest struct{ may, repository string }
+
+func (g guest) Permit(act registry.Act, wanted string) error {
+	acts := map[registry.Act]string{registry.Pull: "pull", registry.Push: "push", registry.Delete: "delete"}
+	if wanted != g.repository || !strings.Contains(g.may, acts[act]) {
+		return errors.New("this is not for you")
+	}
+	return nil
+}
+
+func (guest) Answer(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }
 
 func (p private) as(password string) []remote.Option {
 	return []remote.Option{
@@ -159,6 +165,11 @@ func TestPrivateMountsAndUploads(t *testing.T) {
 	mount := "/v2/orders/blobs/uploads/?mount=" + digest.String() + "&from=secret"
 	if res := p.request(t, http.MethodPost, mount, "pull,push orders"); res.StatusCode != http.StatusForbidden {
 		t.Errorf("mount: %s", res.Status)
+	}
+	for _, anywhere := range []string{"?mount=" + digest.String(), "?mount=" + digest.String() + "&from=", "?from=&mount=" + digest.String() + "&from=secret"} {
+		if res := p.request(t, http.MethodPost, "/v2/orders/blobs/uploads/"+anywhere, "pull,push orders"); res.StatusCode != http.StatusAccepted {
+			t.Errorf("mount from anywhere, %s: %s", anywhere, res.Status)
+		}
 	}
 	if res := p.request(t, http.MethodGet, "/v2/orders/blobs/"+digest.String(), "pull,push orders"); res.StatusCode == http.StatusOK {
 		t.Error("a blob of another repository is served")

@@ -114,7 +114,7 @@ func TestAReleaseThatDoesNotStartInProductionIsRejected(t *testing.T) {
 	})
 }
 
-func TestACanaryWhoseProcessEndsGoesAtOnce(t *testing.T) {
+func TestReliability13ACanaryWhoseProcessEndsGoesAtOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		w.change(func() { w.rate = 0 }) // no statistics can help
 		c.ship(t, plan("v1"))
@@ -147,7 +147,7 @@ func TestReliability09WithoutTrafficItHoldsForAPerson(t *testing.T) {
 	})
 }
 
-func TestUndecidedFollowsThePolicy(t *testing.T) {
+func TestReliability08UndecidedFollowsThePolicy(t *testing.T) {
 	for policy, want := range map[release.Policy]release.Outcome{
 		release.Rollback: release.RolledBack, release.Promote: release.Live, release.Hold: "",
 	} {
@@ -183,6 +183,21 @@ func TestReliability10ABreachWhileHeldRollsBack(t *testing.T) {
 	})
 }
 
+func TestAFirstReleaseWaitsForItsApproval(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		s := c.ship(t, plan("v1", func(p *release.Plan) { p.Release.Approval = release.BeforeLive }))
+		if !strings.Contains(s.Waiting, "approval") || w.route("orders").Routing.Stable != "" {
+			t.Fatalf("got %s", dump(s))
+		}
+		if err := c.Approve(t.Context(), s.ID, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		if s = c.settle(t, s.ID); s.Outcome != release.Live {
+			t.Errorf("got %s", dump(s))
+		}
+	})
+}
+
 func TestApprovals(t *testing.T) {
 	for _, gate := range []release.Gate{release.BeforeCanary, release.BeforeLive} {
 		t.Run(string(gate), func(t *testing.T) {
@@ -206,6 +221,27 @@ func TestApprovals(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What stands before its canary does not wait for the approval that follows it:
+// whoever believed that would approve without any evidence.
+func TestNobodyIsAskedForTheLastApprovalBeforeTheCanary(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1"))
+		w.change(func() { w.proving = make(chan struct{}) })
+		id := c.submit(t, plan("v2", func(p *release.Plan) { p.Release.Approval = release.BeforeLive })).ID
+		synctest.Wait()
+		w.change(func() { // it stays where it is without a way back
+			w.failStart["orders-1"] = true
+			delete(w.running, "orders-1")
+			close(w.proving)
+		})
+		time.Sleep(time.Minute)
+		if s := c.find(t, id); s.Phase != release.PhaseStarted || s.Waiting != "" {
+			t.Errorf("got %s", dump(s))
+		}
+		refusal(t, c.Approve(t.Context(), id, "ada"), release.CodeState)
+	})
 }
 
 func TestReliability11ALapseEntersTheStepAgainAndTheSecondHolds(t *testing.T) {

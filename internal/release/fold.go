@@ -73,7 +73,7 @@ func (a *App) submitted(e Event) error {
 	r := &Release{
 		ID: e.Release, App: a.Name, Plan: *e.Plan, Digest: e.Digest, Stored: e.Stored, Actor: e.Actor,
 		BackFrom: e.BackFrom, Submitted: e.Time, Phase: PhaseSubmitted,
-		Approved: map[Gate]bool{}, steps: map[int64]int{},
+		Approved: map[Gate]bool{}, steps: map[int64]int{}, first: a.Live == "",
 	}
 	if e.Evidence != nil {
 		r.Evidence = *e.Evidence
@@ -189,7 +189,7 @@ func (a *App) counted(r *Release, e Event) error {
 		r.test.Score(analysis.Cohort{
 			Step: step - 1, Weight: c.Weight, Canary: c.Canary, Stable: c.Stable, ErrorsOnly: r.warming(e.Batch.Epoch, c),
 		})
-		units := c.Canary.Total()
+		units := max(c.Canary.Total(), 0) // as for the test, less than nothing is nothing
 		r.total += units
 		if step == r.Step {
 			r.units += units

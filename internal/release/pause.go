@@ -61,7 +61,7 @@ func (e *Engine) steer(ctx context.Context, release string, do func(ctx context.
 	return m.do(ctx, func(ctx context.Context) error {
 		r := m.app.current()
 		if r == nil || r.ID != s.ID {
-			return refuse(CodeState, "%s is not under way: %s", s.ID, s.Outcome)
+			return refuse(CodeState, "%s is not under way: %s", s.ID, m.app.Find(s.ID).Outcome)
 		}
 		return do(ctx, m, r)
 	})

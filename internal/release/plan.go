@@ -84,6 +84,12 @@ func (p Plan) Digest() (string, error) {
 // DecodePlan reads a plan, strictly: what this version does not know is an
 // error, since ignoring it would release something else than was meant.
 func DecodePlan(data []byte) (Plan, error) {
+	var head struct {
+		Version int `json:"version"`
+	}
+	if json.Unmarshal(data, &head) == nil && head.Version > PlanVersion { // with fields that nobody knows yet
+		return Plan{}, fmt.Errorf("decode plan: it has version %d, this davit knows versions up to %d: use a newer davit", head.Version, PlanVersion)
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	var p Plan

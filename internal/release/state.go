@@ -70,6 +70,7 @@ type Release struct {
 	Verdict  *analysis.Verdict
 	Approved map[Gate]bool
 	Held     string // why it waits for a person
+	first    bool   // there was nothing live, so that it has no canary
 	paused   string // which person wants it to wait
 	waived   bool   // a person or the policy promoted it without proof
 	failure  string // why it cannot go on before any traffic was sent to it
@@ -190,7 +191,7 @@ func (r *Release) gated(gate Gate) bool {
 // release, which has no canary, stands there as soon as it is started.
 func (r *Release) atLastGate() bool {
 	if r.Phase == PhaseStarted {
-		return true
+		return r.first
 	}
 	return r.Phase == PhaseCanary && r.Step == r.bakeStep()-1 && r.proved()
 }

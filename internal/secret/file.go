@@ -152,12 +152,15 @@ func unseal(identity age.Identity, sealed []byte) ([]entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("decrypt secrets: %w", err)
 	}
+	var head struct {
+		Version int `json:"version"`
+	}
+	if json.Unmarshal(data, &head) == nil && head.Version != formVersion { // whatever form the rest has
+		return nil, fmt.Errorf("it has version %d, this davit knows version %d: use the davit that wrote it", head.Version, formVersion)
+	}
 	var f form
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, errors.New("what is in it cannot be read") // the error could quote a value
-	}
-	if f.Version != formVersion {
-		return nil, fmt.Errorf("it has version %d, this davit knows %d", f.Version, formVersion)
 	}
 	return f.Secrets, nil
 }

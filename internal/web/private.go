@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,9 +63,7 @@ func (p *private) known(next http.HandlerFunc) http.HandlerFunc {
 			return
 		}
 		v.stays = func() bool { return p.sessions.find(r, time.Now()) != nil }
-		ctx, end := p.sessions.door.Hold(withVisitor(r.Context(), v), v.Token)
-		defer end()
-		next(w, r.WithContext(ctx))
+		p.sessions.door.Under(w, r.WithContext(withVisitor(r.Context(), v)), v.Token, next)
 	}
 }
 
@@ -87,15 +86,17 @@ func (p *private) askToken(w http.ResponseWriter, _ *http.Request) {
 func (p *private) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 1<<12)
 	t, err := p.sessions.door.Admit(r, strings.TrimSpace(r.PostFormValue("token")))
-	var fresh *http.Cookie
-	if err == nil {
-		fresh, err = p.sessions.begin(t, time.Now())
+	if held, ok := errors.AsType[*access.HeldError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(held.For.Seconds())+1))
+		p.show(w, http.StatusTooManyRequests, "login.html", err.Error())
+		return
 	}
 	if err != nil {
 		p.show(w, http.StatusUnauthorized, "login.html", err.Error())
 		return
 	}
-	http.SetCookie(w, fresh)
+	p.sessions.end(r) // the one that the browser forgets now
+	http.SetCookie(w, p.sessions.begin(t, time.Now()))
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 

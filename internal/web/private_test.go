@@ -170,6 +170,50 @@ func TestThePageIsForThoseWhoLogIn(t *testing.T) {
 	}
 }
 
+// A session ends with the next login in its browser; a token has so many sessions.
+func TestSessionsDoNotPileUp(t *testing.T) {
+	h := private(t)
+	_, key := h.token(t, access.Viewer)
+	first := h.guest(t)
+	first.send("/login", "token", key)
+	base, err := url.Parse(h.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := first.http.Jar.Cookies(base)
+	first.send("/login", "token", key)
+	late := h.guest(t)
+	late.http.Jar.SetCookies(base, old)
+	if _, body := late.look("/"); strings.Contains(body, "orders-1") {
+		t.Error("the session goes on after another login")
+	}
+	for range 32 {
+		h.guest(t).send("/login", "token", key)
+	}
+	if _, body := first.look("/"); strings.Contains(body, "orders-1") {
+		t.Error("the session goes on after 32 others")
+	}
+	last := h.guest(t)
+	if _, body := last.send("/login", "token", key); !strings.Contains(body, "orders-1") {
+		t.Errorf("nobody gets in any more: %s", body)
+	}
+}
+
+func TestWrongTokensOnThePageAreHeld(t *testing.T) {
+	h := private(t)
+	_, key := h.token(t, access.Viewer)
+	g, status := h.guest(t), 0
+	for range 21 {
+		status, _ = g.send("/login", "token", "davit_nonsense")
+	}
+	if status != http.StatusTooManyRequests {
+		t.Errorf("after 20 wrong ones: %d", status)
+	}
+	if status, _ := g.send("/login", "token", key); status != http.StatusOK {
+		t.Errorf("the right one after that: %d", status)
+	}
+}
+
 func TestWhatTheRoleAllowsIsDoneFromThePage(t *testing.T) {
 	h := private(t)
 	token, key := h.token(t, access.Deployer, "orders")

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -20,7 +19,9 @@ const (
 	cookieName  = "__Host-davit"
 	sessionLife = 12 * time.Hour
 	sessionIdle = time.Hour
-	maxSessions = 1000
+	// maxSessions is how many a token has at a time. One more ends the one that was
+	// used longest ago, so that nobody can fill the memory or keep others out.
+	maxSessions = 32
 )
 
 // session is somebody who showed a token once. It is as good as the token is.
@@ -39,23 +40,36 @@ type sessions struct {
 	all map[[sha256.Size]byte]*session
 }
 
-var errCrowded = errors.New("too many people are logged in")
-
 // begin returns the cookie of a new session.
-func (s *sessions) begin(t access.Token, now time.Time) (*http.Cookie, error) {
+func (s *sessions) begin(t access.Token, now time.Time) *http.Cookie {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for key, one := range s.all {
-		if one.over(now) {
-			delete(s.all, key)
-		}
-	}
-	if len(s.all) >= maxSessions {
-		return nil, errCrowded
-	}
+	s.makeRoom(t, now)
 	shown := rand.Text()
 	s.all[sha256.Sum256([]byte(shown))] = &session{token: t.ID, proof: rand.Text(), begun: now, used: now}
-	return cookie(shown, int(sessionLife.Seconds())), nil
+	return cookie(shown, int(sessionLife.Seconds()))
+}
+
+// makeRoom forgets what is over, and leaves room for another session of a token.
+func (s *sessions) makeRoom(t access.Token, now time.Time) {
+	var count int
+	var oldest [sha256.Size]byte
+	for key, one := range s.all {
+		if _, known := s.door.Find(one.token); !known || one.over(now) {
+			delete(s.all, key)
+			continue
+		}
+		if one.token != t.ID {
+			continue
+		}
+		if count == 0 || one.used.Before(s.all[oldest].used) {
+			oldest = key
+		}
+		count++
+	}
+	if count >= maxSessions {
+		delete(s.all, oldest)
+	}
 }
 
 func cookie(value string, age int) *http.Cookie {

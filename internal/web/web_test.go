@@ -142,7 +142,7 @@ func TestThePageAnswersAtOneLook(t *testing.T) {
 	}
 }
 
-func TestThePageChangesNothing(t *testing.T) {
+func TestReliability32ThePageChangesNothing(t *testing.T) {
 	server := serve(t, newStage())
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH"} {
 		for _, path := range []string{"/", "/events", "/static/page.js"} {

@@ -81,7 +81,7 @@ func TestTheFirstVersionIsUnderstood(t *testing.T) {
 	}
 }
 
-func TestANewerVersionIsRefused(t *testing.T) {
+func TestReliability26ANewerIndexIsRefused(t *testing.T) {
 	x, err := index.Open(t.Context(), with(t, "CREATE TABLE t (a); PRAGMA user_version = 99;"))
 	if err == nil {
 		t.Fatal("it was opened", x.Close())

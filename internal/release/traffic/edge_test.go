@@ -80,7 +80,7 @@ func (r *rig) lapsed(tb testing.TB) bool {
 
 // The lapse is remembered over a death of the edge: a control process that comes
 // back must not find the weight in force as if nothing had been.
-func TestLapsedLeaseSurvivesARestart(t *testing.T) {
+func TestReliability11ALapsedLeaseSurvivesARestart(t *testing.T) {
 	dir := t.TempDir()
 	r := newRig(t, dir, nil)
 	table := leased(1, 9, named(t, "r1"), named(t, "r2"), 300*time.Millisecond)
@@ -138,7 +138,7 @@ func TestEdgeStartsWithItsLastTable(t *testing.T) {
 	}
 }
 
-func TestDamagedAndNewerState(t *testing.T) {
+func TestReliability26DamagedAndNewerState(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "table.json")
 	if err := os.WriteFile(file, []byte(`{"format":1,"table":{"ver`), 0o600); err != nil {

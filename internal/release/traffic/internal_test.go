@@ -106,7 +106,7 @@ func TestNothingEntersTheOldVersionAfterASwap(t *testing.T) {
 	claimers.Wait()
 }
 
-func TestLeaseLapsesUntilTheRouteIsNew(t *testing.T) {
+func TestReliability11TheLeaseLapsesUntilTheRouteIsNew(t *testing.T) {
 	var now time.Duration
 	r := newRouter(func() time.Duration { return now }, func() float64 { return 0 })
 	r.swap(canaryTable(1, 7, 0.95))
