@@ -82,23 +82,31 @@ func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Heal
 	if err != nil {
 		return nil, err
 	}
-	health, hide := map[string]release.Health{}, veil{f.secrets, app}
+	return healthOf(instances, app, veil{f.secrets, app}.text), nil
+}
+
+// healthOf adds up how an app's releases are. One that has ended too often is none:
+// to start it again is up to who wants it, and not done too often.
+func healthOf(instances []driver.Instance, app string, hide func(string) string) map[string]release.Health {
+	health := map[string]release.Health{}
 	for _, i := range instances {
 		if i.App != app || strings.HasSuffix(i.ID, stagingSuffix) {
 			continue
 		}
 		one := health[releaseOf(i)]
-		one.Instances++
 		one.Restarts += i.Restarts
+		if i.State != driver.CrashLoop {
+			one.Instances++
+		}
 		if i.State == driver.Ready {
 			one.Ready++
 		}
 		if telling := i.Restarts > 0 || i.State != driver.Ready; telling || one.Reason == "" {
-			one.Reason = hide.text(cmp.Or(i.Reason, i.Ended))
+			one.Reason = hide(cmp.Or(i.Reason, i.Ended))
 		}
 		health[releaseOf(i)] = one
 	}
-	return health, nil
+	return health
 }
 
 // stopAll ends every instance, as an orderly end of the platform does.

@@ -17,7 +17,7 @@ type World struct {
 
 // Health is how the production instances of a release are.
 type Health struct {
-	Instances int    // that there are
+	Instances int    // that there are, and that are not given up
 	Ready     int    // of them, those that answer
 	Restarts  int    // of all together
 	Reason    string // why one is not well, for people
@@ -258,10 +258,10 @@ func (r *Release) broken(w World) string {
 	}
 	health := w.Instances[r.ID]
 	switch {
-	case health.Instances < r.replicas:
-		return which + " is gone"
 	case health.Restarts > 0:
 		return because(which+" ended", health.Reason)
+	case health.Instances < r.replicas:
+		return because(which+" is gone", health.Reason)
 	case health.Ready < r.replicas:
 		return because(which+" is not well", health.Reason)
 	}
