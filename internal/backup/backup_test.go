@@ -179,7 +179,7 @@ func TestReadRefusesManifests(t *testing.T) {
 		spoil func(m *backup.Manifest)
 		want  string
 	}{
-		"a newer format":    {func(m *backup.Manifest) { m.Format = 2 }, "has format 2, this davit knows formats up to 1"},
+		"a newer format":    {func(m *backup.Manifest) { m.Format = 3 }, "has format 3, this davit knows formats up to 2"},
 		"an older format":   {func(m *backup.Manifest) { m.Format = 0 }, "no davit has written"},
 		"a way out":         {func(m *backup.Manifest) { m.Members[0].Name = "../control.db" }, "../control.db"},
 		"an absolute name":  {func(m *backup.Manifest) { m.Members[0].Name = "/etc/passwd" }, "/etc/passwd"},
