@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/davit-dev/davit/internal/api"
+	"github.com/davit-dev/davit/internal/certificate"
 	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/release/traffic"
@@ -33,6 +34,10 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 		Sandbox: p.fleet.driver.Sandbox(),
 		API:     p.remote.status(),
 	}
+	if p.edge.secure != nil {
+		status.Edge.Secure, status.Edge.CA = p.edge.secure.Addr().String(), certificate.RootFile(p.paths.Certificates())
+	}
+	certificates := p.entries()
 	counted, err := p.edge.client.Status(ctx)
 	if err == nil {
 		status.Edge.PID = counted.PID
@@ -44,6 +49,7 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 	for _, view := range p.engine.Apps() {
 		status.Apps = append(status.Apps, api.App{
 			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App),
+			Certificates: certificatesOf(certificates, view),
 		})
 	}
 	return status, nil

@@ -109,7 +109,7 @@ func (k *Keeper) Manage(hosts []string) {
 	defer k.mu.Unlock()
 	next := make(map[string]*record, len(hosts))
 	for _, host := range hosts {
-		host = strings.ToLower(strings.TrimSuffix(host, "."))
+		host = HostOf(host)
 		if next[host] = k.hosts[host]; next[host] == nil {
 			next[host] = &record{asked: k.kind(host)}
 			k.dirty = true
@@ -121,8 +121,13 @@ func (k *Keeper) Manage(hosts []string) {
 		}
 	}
 	k.hosts = next
-	k.wake()
+	if k.dirty {
+		k.wake()
+	}
 }
+
+// HostOf returns the form in which a host is in the status.
+func HostOf(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
 func (k *Keeper) kind(host string) Kind {
 	if k.config.ACME.signs(host) {
