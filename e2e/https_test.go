@@ -193,6 +193,26 @@ func TestTLSIsTurnedOnUnderLoad(t *testing.T) {
 	}
 }
 
+// TestTLSWaitsForTheEndOfARelease: what the edge has counted for a verdict is worth
+// more.
+func TestTLSWaitsForTheEndOfARelease(t *testing.T) {
+	p := newPlatform(t)
+	p.must(edgeSource(t, "v1"), "ship", "--skip-tests")
+	p.must(edgeSource(t, "v2"), "ship", "--skip-tests", "--detach")
+	until(t, "the canary", 30*time.Second, func() bool { return p.release("orders-2").Phase == "canary" })
+	before := p.status().Edge.PID
+	p.args = []string{"--edge-tls", "127.0.0.1:0"}
+	p.kill()
+	p.start()
+	if s := p.status().Edge; s.PID != before || s.Secure != "" {
+		t.Errorf("with a canary under way the edge is %+v, before it was process %d", s, before)
+	}
+	p.must("", "abort", "orders-2")
+	until(t, "TLS", 30*time.Second, func() bool { return p.status().Edge.Secure != "" })
+	client := p.tlsClient(p.ownRoots())
+	until(t, "an answer in TLS", 20*time.Second, func() bool { return gives(client, secureURL) })
+}
+
 // TestHTTPSFromACME has a CA look at the edge before a release is out.
 func TestHTTPSFromACME(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

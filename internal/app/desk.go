@@ -34,13 +34,16 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 		Sandbox: p.fleet.driver.Sandbox(),
 		API:     p.remote.status(),
 	}
-	if p.edge.secure != nil {
-		status.Edge.Secure, status.Edge.CA = p.edge.secure.Addr().String(), certificate.RootFile(p.paths.Certificates())
-	}
 	certificates := p.entries()
 	counted, err := p.edge.client.Status(ctx)
 	if err == nil {
 		status.Edge.PID = counted.PID
+	}
+	if p.edge.secure != nil {
+		status.Edge.CA = certificate.RootFile(p.paths.Certificates())
+		if err != nil || counted.Secure != "" { // otherwise it is an edge from before, which goes as soon as it can
+			status.Edge.Secure = p.edge.secure.Addr().String()
+		}
 	}
 	instances, err := p.fleet.driver.List(ctx)
 	if err != nil {

@@ -60,6 +60,7 @@ type Keeper struct {
 	hosts      map[string]*record
 	challenges map[string]bool
 	dropped    []string // hosts that certmagic does not have to look after any more
+	managed    bool     // it is known what is wanted; until then, nothing is taken away
 	dirty      bool     // what is shown is not what there is
 	changed    chan struct{}
 }
@@ -98,7 +99,7 @@ func New(config Config, deps Deps) (*Keeper, error) {
 	}
 	return &Keeper{
 		config: config, deps: deps, own: own,
-		hosts: map[string]*record{}, challenges: map[string]bool{}, dirty: true, changed: make(chan struct{}, 1),
+		hosts: map[string]*record{}, challenges: map[string]bool{}, changed: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -120,7 +121,7 @@ func (k *Keeper) Manage(hosts []string) {
 			k.dropped, k.dirty = append(k.dropped, host), true
 		}
 	}
-	k.hosts = next
+	k.hosts, k.dirty, k.managed = next, k.dirty || !k.managed, true
 	if k.dirty {
 		k.wake()
 	}

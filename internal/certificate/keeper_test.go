@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -51,9 +52,24 @@ func TestTheOwnAuthoritySigns(t *testing.T) {
 		t.Errorf("%d certificates are in the journal", n)
 	}
 	stop()
+	f.mu.Lock()
+	f.shows = nil
+	f.mu.Unlock()
 	k, _ = keep(t, cfg, f, f, io.Discard)
-	k.Manage([]string{host})
-	eventually(t, "it is shown after the next start", func() bool { return f.shown(t, host, roots) != nil })
+	time.AfterFunc(100*time.Millisecond, func() { k.Manage([]string{host}) }) // as control, which has to read first
+	eventually(t, "it is shown after the next start", func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.shows) > 0
+	})
+	if f.shown(t, host, roots) == nil {
+		t.Error("it is not shown after the next start")
+	}
+	f.mu.Lock()
+	if slices.Contains(f.shows, 0) {
+		t.Errorf("the next start has taken it away: %v", f.shows)
+	}
+	f.mu.Unlock()
 	k.Manage(nil)
 	eventually(t, "it is not shown any more", func() bool { return f.shown(t, host, roots) == nil })
 }

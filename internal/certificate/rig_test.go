@@ -28,10 +28,14 @@ type front struct {
 
 	mu    sync.Mutex
 	notes []certificate.Entry
+	shows []int // how many certificates were shown, each time
 }
 
 // Show implements certificate.Edge.
 func (f *front) Show(ctx context.Context, all []string) error {
+	f.mu.Lock()
+	f.shows = append(f.shows, len(all))
+	f.mu.Unlock()
 	return f.PutSecure(ctx, traffic.Secure{Certificates: all})
 }
 
