@@ -48,6 +48,9 @@ const (
 	showAgain = time.Second
 )
 
+// errNoEdge says that a CA was not asked, because it would not have found an answer.
+var errNoEdge = errors.New("edge takes no challenges")
+
 // Keeper has certificates for the hosts that are wanted.
 type Keeper struct {
 	config Config
@@ -210,6 +213,9 @@ func (k *Keeper) load(ctx context.Context) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, host := range k.dropped {
+		if k.hosts[host] != nil {
+			continue // it is wanted again
+		}
 		k.cache.RemoveManaged([]certmagic.SubjectIssuer{{Subject: host}})
 	}
 	k.dropped = nil
@@ -277,7 +283,9 @@ func (k *Keeper) attempt(ctx context.Context, host string, r *record) {
 		return
 	}
 	r.next = time.Now().Add(k.pause(r.attempts))
-	r.attempts++
+	if !errors.Is(err, errNoEdge) { // of which no CA knows
+		r.attempts++
+	}
 	r.fail(host, err)
 	k.deps.Log.Warn("certificate could not be had", "host", host, "issuer", string(r.asked), "error", r.failure,
 		"again", r.next.Format(time.RFC3339))

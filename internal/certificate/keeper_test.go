@@ -3,6 +3,7 @@ package certificate_test
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -108,7 +109,7 @@ func TestDamagedCertificatesAreMadeAnew(t *testing.T) {
 // TestACMEIssuesAndRenews through the edge's plain listener, under load.
 func TestACMEIssuesAndRenews(t *testing.T) {
 	f := newFront(t, public)
-	ca := acmetest.Start(t, f.port, 10*time.Second)
+	ca := acmetest.Start(t, f.port, 18*time.Second)
 	cfg := certificate.Config{
 		Folder: t.TempDir(), Check: 100 * time.Millisecond,
 		ACME: certificate.ACME{Email: "ops@davit.dev", Directory: ca.Directory, RootFile: ca.RootFile},
@@ -212,5 +213,36 @@ func TestACMEIsTriedAgain(t *testing.T) {
 	}
 	if n := strings.Count(log.String(), "level=WARN"); uint64(n) != s.Failures {
 		t.Errorf("%d failures are %d warnings:\n%s", s.Failures, n, log)
+	}
+}
+
+// busy is an edge that takes no challenges for some time.
+type busy struct {
+	*front
+	left atomic.Int64
+}
+
+// Challenge implements certificate.Edge.
+func (b *busy) Challenge(ctx context.Context, at string, hosts []string) error {
+	if len(hosts) > 0 && b.left.Add(-1) >= 0 {
+		return errors.New("not now")
+	}
+	return b.front.Challenge(ctx, at, hosts)
+}
+
+// TestAnEdgeThatIsNotReadyIsNoReasonToWaitLong, for a CA was not asked.
+func TestAnEdgeThatIsNotReadyIsNoReasonToWaitLong(t *testing.T) {
+	f := &busy{front: newFront(t, public)}
+	f.left.Store(8) // with pauses that grow, that would be minutes
+	ca := acmetest.Start(t, f.port, time.Hour)
+	cfg := certificate.Config{
+		Folder: t.TempDir(), Retry: 50 * time.Millisecond,
+		ACME: certificate.ACME{Email: "ops@davit.dev", Directory: ca.Directory, RootFile: ca.RootFile},
+	}
+	k, _ := keep(t, cfg, f, f, io.Discard)
+	k.Manage([]string{public})
+	eventually(t, "it is had", func() bool { return f.shown(t, public, ca.Roots()) != nil })
+	if s := k.Status()[0]; s.Failures != 8 || s.Error != "" {
+		t.Errorf("the status is %+v", s)
 	}
 }

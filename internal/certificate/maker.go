@@ -103,8 +103,11 @@ func (k *Keeper) event(ctx context.Context, name string, data map[string]any) er
 	renewal, _ := data["renewal"].(bool)
 	switch name {
 	case "cert_obtaining":
-		if k.kind(host) == Acme {
-			return k.challenged(ctx, host, true)
+		if k.kind(host) != Acme {
+			return nil
+		}
+		if err := k.challenged(ctx, host, true); err != nil {
+			return fmt.Errorf("%w: %w", errNoEdge, err)
 		}
 	case "cert_failed":
 		if failure, ok := data["error"].(error); ok && renewal { // other failures come back to attempt
