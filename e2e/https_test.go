@@ -215,17 +215,18 @@ func TestTLSWaitsForTheEndOfARelease(t *testing.T) {
 
 // TestHTTPSFromACME has a CA look at the edge before a release is out.
 func TestHTTPSFromACME(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address := freeAddress(t)
+	_, number, err := net.SplitHostPort(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
+	port, err := strconv.Atoi(number)
+	if err != nil {
 		t.Fatal(err)
 	}
 	ca := acmetest.Start(t, port, time.Hour)
 	p := preparePlatform(t, "--edge-tls", "127.0.0.1:0", "--acme-email", "ops@davit.dev", "--acme-directory", ca.Directory, "--acme-root", ca.RootFile)
-	p.edge = "127.0.0.1:" + strconv.Itoa(port)
+	p.edge = address
 	p.start()
 	dir := ordersSource(t, "v1", "0", "1s")
 	settings, err := os.ReadFile(filepath.Join(dir, "davit.yaml"))
