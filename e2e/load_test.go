@@ -30,13 +30,18 @@ func startLoad(t *testing.T, edge, host, path string, rate int) *load {
 	return startLoadWith(t, client, edge, host, path, rate)
 }
 
-// startLoadWith is startLoad with a client of one's own.
+// startLoadWith is startLoad with a client of one's own, which finds a whole URL
+// where the edge is "".
 func startLoadWith(t *testing.T, client *http.Client, edge, host, path string, rate int) *load {
 	t.Helper()
+	url := path
+	if edge != "" {
+		url = "http://" + edge + path
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	l := &load{stop: stop, done: make(chan struct{}), reasons: map[string]int{}}
 	go l.run(ctx, client, rate, func() (*http.Request, error) {
-		req, err := http.NewRequest(http.MethodGet, "http://"+edge+path, nil)
+		req, err := http.NewRequest(http.MethodGet, url, nil)
 		if err == nil {
 			req.Host = host
 		}

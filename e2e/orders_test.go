@@ -88,10 +88,15 @@ func TestReliability11CrashesDuringACanary(t *testing.T) {
 // TestTheEdgeDies kills the data plane once during a canary: what is in flight
 // may be lost, nothing else, and the release goes on.
 func TestTheEdgeDies(t *testing.T) {
-	p := newPlatform(t)
+	p := newPlatform(t, "--edge-tls", "127.0.0.1:0", "--plain", "serve")
 	p.must(ordersSource(t, "v1", "0", "1s"), "ship")
-	const rate = 200
-	traffic := startLoad(t, p.edge, "orders.localhost", "/orders/1", rate)
+	const rate = 100
+	client := p.tlsClient(p.ownRoots())
+	until(t, "an answer in TLS", 20*time.Second, func() bool { return gives(client, secureURL) })
+	traffic := map[string]*load{
+		"plain": startLoad(t, p.edge, "orders.localhost", "/orders/1", rate),
+		"TLS":   startLoadWith(t, client, "", "orders.localhost", secureURL, rate),
+	}
 	p.must(ordersSource(t, "v2", "0", "4s"), "ship", "--detach")
 	until(t, "the canary", 30*time.Second, func() bool { return p.release("orders-2").Phase == "canary" })
 	before := p.status().Edge
@@ -106,10 +111,12 @@ func TestTheEdgeDies(t *testing.T) {
 	if got := p.release("orders-2"); got.Outcome != "live" {
 		t.Errorf("it ended %+v", got)
 	}
-	sent, failed, reasons := traffic.end()
-	t.Logf("%d requests, %d were in flight when the edge died", sent, failed)
-	if failed > rate/10 {
-		t.Errorf("%d of %d requests failed, more than were in flight: %v", failed, sent, reasons)
+	for by, load := range traffic {
+		sent, failed, reasons := load.end()
+		t.Logf("%s: %d requests, %d were in flight when the edge died", by, sent, failed)
+		if failed > rate/10 {
+			t.Errorf("%s: %d of %d requests failed, more than were in flight: %v", by, failed, sent, reasons)
+		}
 	}
 }
 

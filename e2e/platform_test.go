@@ -26,12 +26,18 @@ type status struct {
 	Edge     struct {
 		PID        int    `json:"pid"`
 		Production string `json:"production"`
+		Secure     string `json:"secure"`
+		CA         string `json:"ca"`
 		Starts     int    `json:"starts"`
 	} `json:"edge"`
 	Apps []struct {
-		App       string     `json:"app"`
-		Live      string     `json:"live"`
-		Current   string     `json:"current"`
+		App          string `json:"app"`
+		Live         string `json:"live"`
+		Current      string `json:"current"`
+		Certificates []struct {
+			Host, Issuer, Serial, Error string
+			NotAfter                    *time.Time `json:"not_after"`
+		} `json:"certificates"`
 		Releases  []summary  `json:"releases"`
 		Instances []instance `json:"instances"`
 	} `json:"apps"`
@@ -81,6 +87,14 @@ type platform struct {
 // test did to it.
 func newPlatform(t *testing.T, args ...string) *platform {
 	t.Helper()
+	p := preparePlatform(t, args...)
+	p.start()
+	return p
+}
+
+// preparePlatform is newPlatform before it serves.
+func preparePlatform(t *testing.T, args ...string) *platform {
+	t.Helper()
 	dir := t.TempDir()
 	log, err := os.Create(filepath.Join(dir, "serve.log"))
 	if err != nil {
@@ -99,7 +113,6 @@ func newPlatform(t *testing.T, args ...string) *platform {
 		}
 		log.Close()
 	})
-	p.start()
 	return p
 }
 

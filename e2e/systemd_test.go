@@ -22,10 +22,10 @@ func TestServiceManager(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = manager.Close() }()
-	edge, staging, page := freeAddress(t), freeAddress(t), freeAddress(t)
-	cmd := exec.Command(tool, "--listen="+edge, "--listen="+staging, "--listen="+page,
-		"--fdname=davit-edge:davit-staging:davit-page", "--setenv=NOTIFY_SOCKET="+filepath.Join(dir, "notify"),
-		"--setenv=HOME="+dir, binary, "serve", "--data", p.data)
+	edge, secure, staging, page := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
+	cmd := exec.Command(tool, "--listen="+edge, "--listen="+secure, "--listen="+staging, "--listen="+page,
+		"--fdname=davit-edge:davit-edge-tls:davit-staging:davit-page", "--setenv=NOTIFY_SOCKET="+filepath.Join(dir, "notify"),
+		"--setenv=HOME="+dir, binary, "serve", "--data", p.data, "--edge-tls", secure)
 	cmd.Env, cmd.Stderr = p.env(), os.Stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -34,8 +34,8 @@ func TestServiceManager(t *testing.T) {
 	go func() { ended <- cmd.Wait() }()
 	until(t, "the page", 20*time.Second, func() bool { return answers("http://" + page + "/") })
 	hears(t, manager, "READY=1")
-	if got := p.status().Edge.Production; got != edge {
-		t.Errorf("production is on %s, the manager opened %s", got, edge)
+	if got := p.status().Edge; got.Production != edge || got.Secure != secure {
+		t.Errorf("production is on %s and %s, the manager opened %s and %s", got.Production, got.Secure, edge, secure)
 	}
 	res, err := http.Get("http://" + edge + "/")
 	if err != nil {

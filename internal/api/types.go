@@ -46,7 +46,9 @@ type Edge struct {
 	PID        int    `json:"pid"` // 0 while it does not answer
 	Production string `json:"production"`
 	Staging    string `json:"staging"`
-	Starts     int    `json:"starts"` // how often control had to start it
+	Secure     string `json:"secure,omitempty"` // production in TLS; "": there is none
+	CA         string `json:"ca,omitempty"`     // file with the root of the server's own CA
+	Starts     int    `json:"starts"`           // how often control had to start it
 }
 
 // App is one app: its releases, what runs, and what the edge counted.
@@ -55,6 +57,8 @@ type App struct {
 	Instances []driver.Instance `json:"instances"`
 	Traffic   []Traffic         `json:"traffic"`
 	Volumes   string            `json:"volumes,omitempty"` // folder of what it keeps, "" when it keeps nothing
+	// Certificates are for the hosts, where production is in TLS.
+	Certificates []Certificate `json:"certificates,omitempty"`
 }
 
 // Release is one release with what runs of it, in staging, too.
@@ -74,6 +78,16 @@ func (a App) Release(id string) (Release, bool) {
 		}
 	}
 	return r, found
+}
+
+// Certificate is a host and the certificate that is shown for it.
+type Certificate struct {
+	Host     string     `json:"host"`
+	Issuer   string     `json:"issuer"`              // own or acme
+	Serial   string     `json:"serial,omitempty"`    // in hexadecimal digits; "": there is none yet
+	NotAfter *time.Time `json:"not_after,omitempty"` // nil while there is none
+	Error    string     `json:"error,omitempty"`     // why the last attempt failed
+	Retry    *time.Time `json:"retry,omitempty"`     // when it is tried again
 }
 
 // Traffic is what the edge counted for one release since it knows it.

@@ -106,10 +106,12 @@ var allowed = map[string][]string{
 	"internal/registry": {
 		"internal/driver", "internal/registry/blob", "internal/registry/index", "internal/registry/unpack", "internal/x/atomicfile",
 	},
-	"internal/verify": {"internal/driver", "internal/registry", "internal/x/quantity"},
-	"internal/audit":  {"internal/x/atomicfile"},
-	"internal/backup": {},
-	"internal/secret": {"internal/x/atomicfile"},
+	"internal/verify":               {"internal/driver", "internal/registry", "internal/x/quantity"},
+	"internal/audit":                {"internal/x/atomicfile"},
+	"internal/backup":               {},
+	"internal/secret":               {"internal/x/atomicfile"},
+	"internal/certificate":          {"internal/x/atomicfile"},
+	"internal/certificate/acmetest": {},
 	"internal/release/traffic": {
 		"internal/release/traffic/framing", "internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity",
 	},
@@ -128,7 +130,7 @@ var allowed = map[string][]string{
 	"internal/api":    {"internal/access", "internal/driver", "internal/release", "internal/x/quantity"},
 	"internal/web":    {"internal/access", "internal/api", "internal/driver", "internal/release"},
 	"internal/app": {
-		"examples", "internal/access", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/check", "internal/check/baseline", "internal/check/finding",
+		"examples", "internal/access", "internal/api", "internal/audit", "internal/backup", "internal/build", "internal/certificate", "internal/check", "internal/check/baseline", "internal/check/finding",
 		"internal/check/hadolintfile", "internal/config",
 		"internal/driver", "internal/driver/process", "internal/registry", "internal/release",
 		"internal/release/analysis", "internal/release/traffic", "internal/secret", "internal/source", "internal/verify",
@@ -153,8 +155,11 @@ var keepers = map[string][]string{
 	"github.com/google/go-containerregistry": {
 		"internal/build", "internal/workshop", "internal/registry", "internal/verify", "bench",
 	},
-	"github.com/ncruces/go-sqlite3": {"internal/audit", "internal/registry"},
-	"filippo.io/age":                {"internal/secret"},
+	"github.com/ncruces/go-sqlite3":    {"internal/audit", "internal/registry"},
+	"filippo.io/age":                   {"internal/secret"},
+	"github.com/caddyserver/certmagic": {"internal/certificate"},
+	"go.uber.org/zap":                  {"internal/certificate"},
+	"github.com/letsencrypt/pebble":    {"internal/certificate/acmetest"},
 }
 
 type listed struct {

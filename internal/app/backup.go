@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -187,20 +189,45 @@ func madeLater() []string {
 
 // hold copies what may be replaced while the archive is written.
 func (a *archivist) hold(dir string, files map[string]string) error {
-	for _, name := range []string{backup.SecretsName} {
+	names, err := a.certificates()
+	if err != nil {
+		return fmt.Errorf("prepare backup: %w", err)
+	}
+	for _, name := range append(names, backup.SecretsName) {
 		data, err := os.ReadFile(filepath.Join(a.paths.Data, name))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		files[name] = filepath.Join(dir, name)
+		held := filepath.Join(dir, name)
 		if err == nil {
-			err = os.WriteFile(files[name], data, 0o600)
+			err = errors.Join(os.MkdirAll(filepath.Dir(held), 0o700), os.WriteFile(held, data, 0o600))
 		}
 		if err != nil {
 			return fmt.Errorf("prepare backup: %w", err)
 		}
+		files[name] = held
 	}
 	return nil
+}
+
+// certificates returns the names of the files of CAs and certificates, without the
+// locks of who is at work there.
+func (a *archivist) certificates() ([]string, error) {
+	var names []string
+	err := fs.WalkDir(os.DirFS(a.paths.Data), backup.CertificatesFolder, func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case entry.IsDir() && entry.Name() == "locks":
+			return fs.SkipDir
+		case entry.Type().IsRegular() && backup.IsCertificate(name):
+			names = append(names, name)
+		}
+		return nil
+	})
+	return names, err
 }
 
 // files adds the journal, the index and the keys to a manifest.
@@ -209,6 +236,11 @@ func (a *archivist) files(m *backup.Manifest, files map[string]string, keys bool
 	if keys {
 		names = append(names, backup.KeyName, backup.PasswordName, backup.EdgeKeyName, backup.OpenerName, backup.SecretsName,
 			backup.CertName, backup.CertKeyName)
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if backup.IsCertificate(name) {
+				names = append(names, name)
+			}
+		}
 	}
 	for _, name := range names {
 		if files[name] == "" {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -123,6 +124,45 @@ func (k *kept) archive(keys bool) string {
 		k.t.Fatal(err)
 	}
 	return file
+}
+
+// TestBackupHasCertificates with keys, without the locks of who is at work there, and
+// without keys not at all.
+func TestBackupHasCertificates(t *testing.T) {
+	k := openKept(t)
+	names := []string{"root.key", "root.crt", "store/certificates/ca/a.org/a.org.key"}
+	for _, name := range append(names, "store/locks/issue_cert_a.org.lock") {
+		file := filepath.Join(k.paths.Certificates(), name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(name), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, keys := range []bool{true, false} {
+		data := filepath.Join(t.TempDir(), "data")
+		if _, err := Restore(t.Context(), k.archive(keys), data); err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		err := fs.WalkDir(os.DirFS(data), ".", func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && strings.HasPrefix(name, "certificates/") {
+				var text []byte
+				text, err = os.ReadFile(filepath.Join(data, name))
+				found[strings.TrimPrefix(name, "certificates/")] = string(text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !keys && len(found) > 0 || keys && len(found) != len(names) {
+			t.Errorf("with keys %t there are %v", keys, found)
+		}
+		for name, text := range found {
+			if name != text {
+				t.Errorf("in %s there is %q", name, text)
+			}
+		}
+	}
 }
 
 // TestBackupUnderLoad makes backups while images are pushed and entries are

@@ -22,8 +22,8 @@ import (
 	"github.com/davit-dev/davit/internal/x/atomicfile"
 )
 
-// certificate is what a listener shows, read anew when its files change.
-type certificate struct {
+// apiCertificate is what a listener shows, read anew when its files change.
+type apiCertificate struct {
 	cert, key string // files in PEM
 	log       *slog.Logger
 
@@ -33,8 +33,8 @@ type certificate struct {
 }
 
 // openCertificate reads a certificate, and wants it to be good for now.
-func openCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
-	c := &certificate{cert: cert, key: key, log: log}
+func openCertificate(cert, key string, log *slog.Logger) (*apiCertificate, error) {
+	c := &apiCertificate{cert: cert, key: key, log: log}
 	stamp, err := c.look()
 	if err == nil {
 		c.loaded, err = c.read()
@@ -46,7 +46,7 @@ func openCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
 	return c, nil
 }
 
-func (c *certificate) look() (stamp [2]time.Time, err error) {
+func (c *apiCertificate) look() (stamp [2]time.Time, err error) {
 	for i, file := range []string{c.cert, c.key} {
 		info, err := os.Stat(file)
 		if err != nil {
@@ -57,7 +57,7 @@ func (c *certificate) look() (stamp [2]time.Time, err error) {
 	return stamp, nil
 }
 
-func (c *certificate) read() (*tls.Certificate, error) {
+func (c *apiCertificate) read() (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.cert, err)
@@ -70,7 +70,7 @@ func (c *certificate) read() (*tls.Certificate, error) {
 
 // get implements tls.Config.GetCertificate. Files that cannot be read, as between
 // the writing of one and the other, leave the one before in force.
-func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+func (c *apiCertificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	stamp, err := c.look()
@@ -88,7 +88,7 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return fresh, nil
 }
 
-func (c *certificate) fingerprint() string {
+func (c *apiCertificate) fingerprint() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return api.Fingerprint(c.loaded.Leaf.Raw)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/davit-dev/davit/internal/api"
+	"github.com/davit-dev/davit/internal/certificate"
 	"github.com/davit-dev/davit/internal/driver"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/release/traffic"
@@ -34,9 +35,16 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 		Sandbox: p.fleet.driver.Sandbox(),
 		API:     p.remote.status(),
 	}
+	certificates := p.entries()
 	counted, err := p.edge.client.Status(ctx)
 	if err == nil {
 		status.Edge.PID = counted.PID
+	}
+	if p.edge.secure != nil {
+		status.Edge.CA = certificate.RootFile(p.paths.Certificates())
+		if err != nil || counted.Secure != "" { // otherwise it is an edge from before, which goes as soon as it can
+			status.Edge.Secure = p.edge.secure.Addr().String()
+		}
 	}
 	instances, err := p.fleet.driver.List(ctx)
 	if err != nil {
@@ -45,6 +53,7 @@ func (d *desk) Status(ctx context.Context) (api.Status, error) {
 	for _, view := range p.engine.Apps() {
 		status.Apps = append(status.Apps, api.App{
 			View: view, Instances: ofApp(instances, view.App), Traffic: ofRoute(counted, view.App), Volumes: d.volumes(view.App),
+			Certificates: certificatesOf(certificates, view),
 		})
 	}
 	return status, nil

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -25,6 +26,8 @@ type edge struct {
 	client     *traffic.Client
 	production net.Listener
 	staging    net.Listener
+	secure     net.Listener // nil: production is not in TLS
+	shown      shown
 	tether     bool
 	accessLog  string // absolute, "" without one
 	limits     EdgeLimits
@@ -42,7 +45,7 @@ const edgePatience = 10 * time.Second
 func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, given sockets, log *slog.Logger) (*edge, error) {
 	e := &edge{
 		paths: paths, client: traffic.NewClient(paths.EdgeSocket()),
-		tether: cfg.Tether, limits: cfg.Limits, log: log,
+		tether: cfg.Tether, limits: cfg.Limits, shown: shown{config: cfg.Secure}, log: log,
 	}
 	if cfg.AccessLog != "" {
 		file, err := filepath.Abs(cfg.AccessLog)
@@ -52,17 +55,26 @@ func openEdge(ctx context.Context, paths Paths, cfg ServeConfig, given sockets, 
 		e.accessLog = file
 	}
 	adopted, err := e.adopt(ctx)
-	if err != nil || adopted {
-		return e, err
+	if err == nil && !adopted {
+		err = e.listen(ctx, cfg, given)
 	}
-	if e.production, err = given.listen(ctx, edgeSocket, cfg.Edge, "--edge"); err != nil {
-		return nil, err
+	if err == nil && e.secure == nil && cfg.Secure.Listen != "" {
+		e.secure, err = given.listen(ctx, edgeTLSSocket, cfg.Secure.Listen, "--edge-tls")
 	}
-	if e.staging, err = given.listen(ctx, stagingSocket, cfg.Staging, "--staging"); err != nil {
-		e.production.Close()
+	if err != nil {
+		e.close()
 		return nil, err
 	}
 	return e, nil
+}
+
+// listen opens what an edge was not there for.
+func (e *edge) listen(ctx context.Context, cfg ServeConfig, given sockets) (err error) {
+	if e.production, err = given.listen(ctx, edgeSocket, cfg.Edge, "--edge"); err != nil {
+		return err
+	}
+	e.staging, err = given.listen(ctx, stagingSocket, cfg.Staging, "--staging")
+	return err
 }
 
 // adopt takes over the listeners of an edge that runs already.
@@ -81,6 +93,11 @@ func (e *edge) adopt(ctx context.Context) (adopted bool, err error) {
 	if e.staging, err = net.FileListener(files.Staging); err != nil {
 		return false, fmt.Errorf("take over the edge's listeners: %w", err)
 	}
+	if files.Secure != nil && e.shown.config.Listen != "" {
+		if e.secure, err = net.FileListener(files.Secure); err != nil {
+			return false, fmt.Errorf("take over the edge's listeners: %w", err)
+		}
+	}
 	e.log.Info("edge adopted", "production", e.production.Addr().String())
 	return true, nil
 }
@@ -97,8 +114,8 @@ func (e *edge) run(ctx context.Context) {
 		if err := e.start(ctx); err != nil {
 			e.log.Error("edge did not start", "error", err)
 			wait(ctx, time.Second)
-		} else if err := e.logAccess(ctx); err != nil {
-			e.log.Error("edge writes no access log", "error", err)
+		} else if err := e.brief(ctx); err != nil {
+			e.log.Error("edge does not know all that it should", "error", err)
 		}
 	}
 }
@@ -116,6 +133,9 @@ func (e *edge) start(ctx context.Context) error {
 	}
 	defer logFile.Close()
 	args := append([]string{"edge", "--data", e.paths.Data}, e.limits.args()...)
+	if e.secure != nil {
+		args = append(args, "--tls")
+	}
 	cmd := exec.Command("/proc/self/exe", args...) //nolint:noctx // it outlives us
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	cmd.ExtraFiles = files
@@ -184,9 +204,14 @@ func tie(cmd *exec.Cmd) (*os.File, error) {
 	return write, nil
 }
 
+// listeners are those that there are, in the order of the edge's descriptors.
+func (e *edge) listeners() []net.Listener {
+	return slices.DeleteFunc([]net.Listener{e.production, e.staging, e.secure}, func(l net.Listener) bool { return l == nil })
+}
+
 func (e *edge) files() ([]*os.File, error) {
 	var files []*os.File
-	for _, l := range []net.Listener{e.production, e.staging} {
+	for _, l := range e.listeners() {
 		tcp, ok := l.(*net.TCPListener)
 		if !ok {
 			return nil, fmt.Errorf("listener %s is not TCP", l.Addr())
@@ -254,9 +279,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 
 // close lets go of the listeners; the edge keeps its own.
 func (e *edge) close() {
-	for _, l := range []net.Listener{e.production, e.staging} {
-		if l != nil {
-			l.Close()
-		}
+	for _, l := range e.listeners() {
+		l.Close()
 	}
 }

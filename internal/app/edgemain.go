@@ -18,6 +18,7 @@ import (
 const (
 	fdProduction = 3
 	fdStaging    = 4
+	fdSecure     = 5 // with --tls
 )
 
 // garbage is how much more memory than what is in use may be garbage, in percent.
@@ -25,32 +26,36 @@ const (
 // collecting it a quarter as often saves a tenth of the CPU time.
 const garbage = 400
 
+// EdgeConfig is what the edge process is told on its command line.
+type EdgeConfig struct {
+	Data   string // data folder
+	Limits EdgeLimits
+	TLS    bool // control hands over a listener for it
+	Tether bool // end when standard input does
+}
+
 // RunEdge is the edge process: it serves on the listeners that control handed
 // over until ctx ends, or, with a tether, until standard input does.
-func RunEdge(ctx context.Context, data string, limits EdgeLimits, tether bool, log *slog.Logger) error {
+func RunEdge(ctx context.Context, cfg EdgeConfig, log *slog.Logger) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(garbage)
 	}
-	paths, err := NewPaths(data)
+	paths, err := NewPaths(cfg.Data)
 	if err != nil {
 		return err
 	}
-	production, err := inherited(fdProduction, "production")
-	if err != nil {
-		return err
-	}
-	staging, err := inherited(fdStaging, "staging")
-	if err != nil {
+	deps := traffic.Deps{Log: log}
+	if err := inheritAll(&deps, cfg.TLS); err != nil {
 		return err
 	}
 	edge, err := traffic.New(traffic.Config{
-		Socket: paths.EdgeSocket(), TableFile: paths.Table(), KeyFile: paths.EdgeKey(),
-		Limits: limits.traffic(),
-	}, traffic.Deps{Production: production, Staging: staging, Log: log})
+		Socket: paths.EdgeSocket(), TableFile: paths.Table(), KeyFile: paths.EdgeKey(), SecureFile: paths.Secure(),
+		Limits: cfg.Limits.traffic(),
+	}, deps)
 	if err != nil {
 		return err
 	}
-	if tether {
+	if cfg.Tether {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
@@ -70,6 +75,20 @@ func RunEdge(ctx context.Context, data string, limits EdgeLimits, tether bool, l
 		}
 	}()
 	return edge.Run(ctx)
+}
+
+// inheritAll takes the listeners that control handed over.
+func inheritAll(deps *traffic.Deps, secure bool) (err error) {
+	if deps.Production, err = inherited(fdProduction, "production"); err != nil {
+		return err
+	}
+	if deps.Staging, err = inherited(fdStaging, "staging"); err != nil {
+		return err
+	}
+	if secure {
+		deps.Secure, err = inherited(fdSecure, "secure")
+	}
+	return err
 }
 
 func inherited(fd uintptr, name string) (net.Listener, error) {

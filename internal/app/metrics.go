@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/davit-dev/davit/internal/certificate"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/x/exposition"
 )
@@ -20,12 +21,13 @@ type counted struct {
 	starts  func() int64                          // of edge processes by this one
 	apps    func() []release.View
 	entries func() int64 // in the journal
+	shown   func() []certificate.Entry
 }
 
 func (p *Platform) counted() counted {
 	return counted{
 		edge: p.edge.client.Metrics, starts: p.edge.starts.Load,
-		apps: p.engine.Apps, entries: p.journal.log.Size,
+		apps: p.engine.Apps, entries: p.journal.log.Size, shown: p.entries,
 	}
 }
 
@@ -54,6 +56,7 @@ func (c counted) own(edgeUp bool) []byte {
 	w.Sample(float64(c.starts()))
 	w.Family("davit_journal_entries", exposition.Gauge, "Entries in the journal: the index of the next one.")
 	w.Sample(float64(c.entries()))
+	c.writeCertificates(&w)
 	w.Family("davit_releases", exposition.Gauge, "Releases of an app by state: how they ended, or how far they have come.")
 	for _, app := range c.apps() {
 		states := map[string]int{}
@@ -65,6 +68,22 @@ func (c counted) own(edgeUp bool) []byte {
 		}
 	}
 	return w.Bytes()
+}
+
+func (c counted) writeCertificates(w *exposition.Writer) {
+	w.Family("davit_certificate_not_after_seconds", exposition.Gauge, "Until when the certificate of a host is good, in Unix time; 0 while there is none.")
+	all := c.shown()
+	for _, e := range all {
+		until := 0.0
+		if !e.NotAfter.IsZero() {
+			until = float64(e.NotAfter.Unix())
+		}
+		w.Sample(until, "host", e.Host, "issuer", string(e.Issuer))
+	}
+	w.Family("davit_certificate_failures_total", exposition.Counter, "Attempts to get or renew the certificate of a host that failed.")
+	for _, e := range all {
+		w.Sample(float64(e.Failures), "host", e.Host)
+	}
 }
 
 func state(s release.Summary) string {

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/davit-dev/davit/internal/certificate"
 	"github.com/davit-dev/davit/internal/release"
 	"github.com/davit-dev/davit/internal/x/exposition"
 	"github.com/davit-dev/davit/internal/x/exposition/expositiontest"
@@ -20,6 +22,11 @@ func TestMetricsOfControlAndEdge(t *testing.T) {
 		edge:    func(context.Context) ([]byte, error) { return edge, down },
 		starts:  func() int64 { return 2 },
 		entries: func() int64 { return 41 },
+		shown: func() []certificate.Entry {
+			return []certificate.Entry{
+				{Host: "a.localhost", Issuer: certificate.Own, NotAfter: time.Unix(1e9, 0)}, {Host: "b.org", Issuer: certificate.Acme, Failures: 3},
+			}
+		},
 		apps: func() []release.View {
 			return []release.View{{App: "orders", Releases: []release.Summary{
 				{Phase: release.PhaseEnded, Outcome: release.Live},
@@ -37,6 +44,9 @@ func TestMetricsOfControlAndEdge(t *testing.T) {
 		`davit_releases{app="orders",state="live"}`:   2,
 		`davit_releases{app="orders",state="canary"}`: 1,
 		`davit_edge_table_version`:                    7,
+		`davit_certificate_not_after_seconds{host="a.localhost",issuer="own"}`: 1e9,
+		`davit_certificate_not_after_seconds{host="b.org",issuer="acme"}`:      0,
+		`davit_certificate_failures_total{host="b.org"}`:                       3,
 	} {
 		if v, there := got[key]; !there || v != want {
 			t.Errorf("%s is %v (there: %v), want %v", key, v, there, want)

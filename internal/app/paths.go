@@ -89,6 +89,13 @@ func (p Paths) EdgeSocket() string { return filepath.Join(p.run, "edge.sock") }
 // Table is the edge's memory of what it routes.
 func (p Paths) Table() string { return filepath.Join(p.Data, "table.json") }
 
+// Secure is the edge's memory of what it shows in TLS.
+func (p Paths) Secure() string { return filepath.Join(p.Data, "secure.json") }
+
+// Certificates is the folder of the own CA, the account of another one, and what
+// they have signed.
+func (p Paths) Certificates() string { return filepath.Join(p.Data, "certificates") }
+
 // EdgeKey is what the edge signs sessions with.
 func (p Paths) EdgeKey() string { return filepath.Join(p.Data, "edge.key") }
 

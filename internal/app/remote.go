@@ -49,7 +49,7 @@ func (c RemoteConfig) args() []string {
 // remote is where other machines ask. nil: nowhere.
 type remote struct {
 	listener net.Listener
-	shown    *certificate
+	shown    *apiCertificate
 }
 
 // openRemote listens; a nil remote without an error is none.

@@ -17,6 +17,7 @@ import (
 	"github.com/davit-dev/davit/internal/access"
 	"github.com/davit-dev/davit/internal/api"
 	"github.com/davit-dev/davit/internal/audit"
+	"github.com/davit-dev/davit/internal/certificate"
 	"github.com/davit-dev/davit/internal/driver/process"
 	"github.com/davit-dev/davit/internal/registry"
 	"github.com/davit-dev/davit/internal/release"
@@ -34,6 +35,7 @@ type ServeConfig struct {
 	AccessLog         string // file for a line of each request; "": none
 	Limits            EdgeLimits
 	Remote            RemoteConfig
+	Secure            SecureConfig
 	AcceptUnsandboxed bool // run instances although nothing confines them
 	// Retain is how long the evidence of releases that ended is kept; 0 is for ever.
 	Retain time.Duration
@@ -55,23 +57,25 @@ const shutdownLimit = 45 * time.Second
 
 // Platform is a running control process and what it keeps alive.
 type Platform struct {
-	cfg      ServeConfig
-	paths    Paths
-	held     *os.File // the data folder's lock
-	journal  journal
-	images   *registry.Store
-	secrets  *secret.Store
-	edge     *edge
-	fleet    *fleet
-	router   *router
-	engine   *release.Engine
-	sockets  sockets // that a service manager has opened for us
-	page     net.Listener
-	socket   net.Listener
-	remote   *remote
-	door     access.Door
-	password string
-	end      context.CancelCauseFunc
+	cfg     ServeConfig
+	paths   Paths
+	held    *os.File // the data folder's lock
+	journal journal
+	images  *registry.Store
+	secrets *secret.Store
+	edge    *edge
+	fleet   *fleet
+	router  *router
+	engine  *release.Engine
+	sockets sockets // that a service manager has opened for us
+	page    net.Listener
+	socket  net.Listener
+	remote  *remote
+	// certificates are for production in TLS; nil: nobody has any.
+	certificates *certificate.Keeper
+	door         access.Door
+	password     string
+	end          context.CancelCauseFunc
 
 	archiving sync.Mutex // held while a backup is made
 }
@@ -123,6 +127,9 @@ func open(ctx context.Context, cfg ServeConfig) (_ *Platform, err error) {
 	if p.edge, err = openEdge(ctx, p.paths, cfg, p.sockets, cfg.Log.With("part", "edge")); err != nil {
 		return nil, err
 	}
+	if p.certificates, err = p.openCertificates(); err != nil {
+		return nil, err
+	}
 	if err := p.openFleet(); err != nil {
 		return nil, err
 	}
@@ -138,16 +145,20 @@ func open(ctx context.Context, cfg ServeConfig) (_ *Platform, err error) {
 }
 
 func (p *Platform) openFolder() (err error) {
-	for flag, address := range map[string]string{
-		"--listen": p.cfg.Listen, "--edge": p.cfg.Edge, "--staging": p.cfg.Staging,
-	} {
+	for flag, address := range map[string]string{"--listen": p.cfg.Listen, "--staging": p.cfg.Staging} {
 		if !loopback(address) {
 			return fmt.Errorf("%s: %s is not a loopback address such as 127.0.0.1:7070, "+
 				"and others are not supported by this version", flag, address)
 		}
 	}
+	if err := p.cfg.Secure.Validate(); err != nil {
+		return err
+	}
 	if p.sockets, err = takeSockets(); err != nil {
 		return err
+	}
+	if p.sockets[edgeTLSSocket] != nil && p.cfg.Secure.Listen == "" {
+		return fmt.Errorf("the socket %s is open, and --edge-tls is missing", edgeTLSSocket)
 	}
 	if p.paths, err = NewPaths(p.cfg.Data); err != nil {
 		return err
@@ -206,7 +217,7 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	if err := p.edge.prepare(ctx); err != nil {
 		return err
 	}
-	if err := p.edge.logAccess(ctx); err != nil {
+	if err := p.edge.brief(ctx); err != nil {
 		return err
 	}
 	desk := &desk{platform: p}
@@ -214,6 +225,7 @@ func (p *Platform) run(ctx context.Context, ready func(api.Status)) error {
 	group.Go(func() error { p.edge.reopenLog(ctx); return nil })
 	group.Go(func() error { p.edge.run(ctx); return nil })
 	group.Go(func() error { p.edge.renew(ctx); return nil })
+	group.Go(func() error { return p.keepCertificates(ctx) })
 	group.Go(func() error { return p.engine.Run(ctx) })
 	group.Go(func() error { return p.images.Run(ctx) })
 	calls := api.NewHandler(desk, desk, desk, p.journal, p.cfg.Log.With("part", "api"))

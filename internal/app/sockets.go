@@ -20,9 +20,13 @@ const (
 	pageSocket    = "davit-page"
 	edgeSocket    = "davit-edge"
 	stagingSocket = "davit-staging"
+	edgeTLSSocket = "davit-edge-tls"
 )
 
-func socketNames() []string { return []string{edgeSocket, pageSocket, stagingSocket} }
+func socketNames() []string { return []string{edgeSocket, edgeTLSSocket, pageSocket, stagingSocket} }
+
+// isPublic says whether a socket may be open to other machines.
+func isPublic(name string) bool { return name == edgeSocket || name == edgeTLSSocket }
 
 // takeSockets takes over what the service manager has opened. The rules for the
 // addresses are those of the flags.
@@ -36,7 +40,7 @@ func takeSockets() (sockets, error) {
 		case !slices.Contains(socketNames(), name):
 			return nil, fmt.Errorf("the service manager has opened the socket %q, and davit knows %s; set FileDescriptorName=",
 				name, strings.Join(socketNames(), ", "))
-		case !loopback(address):
+		case !isPublic(name) && !loopback(address):
 			return nil, fmt.Errorf("the socket %s is open on %s, which is not a loopback address", name, address)
 		}
 	}

@@ -21,7 +21,7 @@ func Units(cfg ServeConfig) ([]Unit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find davit itself: %w", err)
 	}
-	for _, file := range []*string{&cfg.AccessLog, &cfg.Remote.Cert, &cfg.Remote.Key} {
+	for _, file := range []*string{&cfg.AccessLog, &cfg.Remote.Cert, &cfg.Remote.Key, &cfg.Secure.ACME.RootFile} {
 		if *file == "" {
 			continue
 		}
@@ -29,14 +29,21 @@ func Units(cfg ServeConfig) ([]Unit, error) {
 			return nil, fmt.Errorf("find %s: %w", *file, err)
 		}
 	}
-	units := []Unit{{"davit.service", serviceUnit(program, data, cfg)}}
+	units := []Unit{{"davit.service", ""}}
+	var names []string
 	for _, s := range []struct{ name, what, address string }{
 		{edgeSocket, "production traffic", cfg.Edge},
+		{edgeTLSSocket, "production traffic in TLS", cfg.Secure.Listen},
 		{stagingSocket, "staging traffic", cfg.Staging},
 		{pageSocket, "page and registry", cfg.Listen},
 	} {
+		if s.address == "" {
+			continue
+		}
 		units = append(units, Unit{s.name + ".socket", socketUnit(s.name, s.what, s.address)})
+		names = append(names, s.name+".socket")
 	}
+	units[0].Text = serviceUnit(program, data, names, cfg)
 	return units, nil
 }
 
@@ -45,7 +52,7 @@ func Units(cfg ServeConfig) ([]Unit, error) {
 // instances into cgroups of theirs. With DelegateSubgroup davit's own processes have
 // one beside those: in version 2 of cgroups the unit's holds either processes or
 // controllers, and systemd could not start the service again in one that has them.
-func serviceUnit(program, data string, cfg ServeConfig) string {
+func serviceUnit(program, data string, sockets []string, cfg ServeConfig) string {
 	command := []string{program, "serve", "--data", data}
 	if cfg.AcceptUnsandboxed {
 		command = append(command, "--accept-unsandboxed")
@@ -55,6 +62,7 @@ func serviceUnit(program, data string, cfg ServeConfig) string {
 	}
 	command = append(command, cfg.Limits.args()...)
 	command = append(command, cfg.Remote.args()...)
+	command = append(command, cfg.Secure.args()...)
 	reload := ""
 	if cfg.AccessLog != "" {
 		command = append(command, "--access-log", cfg.AccessLog)
@@ -62,10 +70,6 @@ func serviceUnit(program, data string, cfg ServeConfig) string {
 	}
 	for i, word := range command {
 		command[i] = unitWord(word)
-	}
-	var sockets []string
-	for _, name := range socketNames() {
-		sockets = append(sockets, name+".socket")
 	}
 	return fmt.Sprintf(`[Unit]
 Description=davit, from source to production
@@ -103,7 +107,7 @@ Backlog=4096
 
 [Install]
 WantedBy=sockets.target
-`, what, address, name)
+`, what, strings.TrimPrefix(address, ":"), name) // a port alone is on all addresses
 }
 
 // unitWord quotes a word of a command line (systemd.service(5), "Command lines";

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/davit-dev/davit/internal/certificate"
 )
 
 // TestUnits lets systemd itself read the units.
@@ -13,6 +15,7 @@ func TestUnits(t *testing.T) {
 	cfg := DefaultServeConfig()
 	cfg.Data = filepath.Join(t.TempDir(), "a b%c")
 	cfg.AccessLog = filepath.Join(cfg.Data, "access.log")
+	cfg.Edge, cfg.Secure = ":80", SecureConfig{Listen: ":443", Plain: PlainServe, Port: 443, ACME: certificate.ACME{Email: "ops@example.com", RootFile: "r.pem"}}
 	cfg.Limits = EdgeLimits{ClientConnections: 8000, Body: 1 << 20}
 	units, err := Units(cfg)
 	if err != nil {
@@ -26,7 +29,7 @@ func TestUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(units) != 4 || !strings.Contains(units[0].Text, `--data "`) || !strings.Contains(units[0].Text, `a b%%c"`) {
+	if len(units) != 5 || !strings.Contains(units[0].Text, `--data "`) || !strings.Contains(units[0].Text, `a b%%c"`) {
 		t.Errorf("%d units, the first is\n%s", len(units), units[0].Text)
 	}
 	if !strings.Contains(units[0].Text, "\nDelegate=yes\nDelegateSubgroup=davit\n") {
@@ -34,6 +37,9 @@ func TestUnits(t *testing.T) {
 	}
 	if !strings.Contains(units[0].Text, " --max-client-connections 8000 --max-body 1048576") {
 		t.Errorf("the limits are missing:\n%s", units[0].Text)
+	}
+	if !strings.Contains(units[0].Text, " --edge-tls :443 --plain serve --edge-tls-port 443 --acme-email ops@example.com --acme-root /") {
+		t.Errorf("the flags of TLS are missing:\n%s", units[0].Text)
 	}
 	tool, err := exec.LookPath("systemd-analyze")
 	if err != nil {

@@ -31,7 +31,7 @@ func members() map[string]string {
 	return map[string]string{
 		backup.JournalName: "the journal", backup.PublicName: "the public key", backup.KeyName: "the key",
 		backup.PasswordName: "secret", backup.IndexName: "the index", backup.BlobName("sha256:" + sumOf(layer)): layer,
-		backup.BlobName("sha256:" + sumOf("")): "",
+		backup.BlobName("sha256:" + sumOf("")): "", "certificates/store/acme/ca/users/a@b.org/a.key": "an account",
 	}
 }
 
@@ -173,22 +173,35 @@ func TestReadRefusesWhatIsNotAsTheManifestSays(t *testing.T) {
 	}
 }
 
+func TestReadTakesFormatsFromBefore(t *testing.T) {
+	good := members()
+	m := manifestOf(good)
+	m.Format = 1
+	if _, contents, err := read(archive(t, m, good)); err != nil || !maps.Equal(contents, good) {
+		t.Errorf("format 1: %v", err)
+	}
+}
+
 func TestReadRefusesManifests(t *testing.T) {
 	good := members()
 	for name, c := range map[string]struct {
 		spoil func(m *backup.Manifest)
 		want  string
 	}{
-		"a newer format":    {func(m *backup.Manifest) { m.Format = 2 }, "has format 2, this davit knows formats up to 1"},
-		"an older format":   {func(m *backup.Manifest) { m.Format = 0 }, "no davit has written"},
-		"a way out":         {func(m *backup.Manifest) { m.Members[0].Name = "../control.db" }, "../control.db"},
-		"an absolute name":  {func(m *backup.Manifest) { m.Members[0].Name = "/etc/passwd" }, "/etc/passwd"},
-		"another folder":    {func(m *backup.Manifest) { m.Members[0].Name = "instances/x" }, "instances/x"},
-		"a way in a digest": {func(m *backup.Manifest) { m.Members[0].Name = "registry/blobs/sha256/../../../x" }, "no davit writes"},
-		"one twice":         {func(m *backup.Manifest) { m.Members = append(m.Members, m.Members[0]) }, "twice"},
-		"no journal":        {func(m *backup.Manifest) { m.Members = m.Members[1:] }, backup.JournalName},
-		"a wrong sum":       {func(m *backup.Manifest) { m.Members[0].SHA256 = "x" }, "not a SHA-256 sum"},
-		"a negative size":   {func(m *backup.Manifest) { m.Members[0].Size = -1 }, "not a size"},
+		"a newer format":               {func(m *backup.Manifest) { m.Format = 3 }, "has format 3, this davit knows formats up to 2"},
+		"an older format":              {func(m *backup.Manifest) { m.Format = 0 }, "no davit has written"},
+		"a way out":                    {func(m *backup.Manifest) { m.Members[0].Name = "../control.db" }, "../control.db"},
+		"an absolute name":             {func(m *backup.Manifest) { m.Members[0].Name = "/etc/passwd" }, "/etc/passwd"},
+		"another folder":               {func(m *backup.Manifest) { m.Members[0].Name = "instances/x" }, "instances/x"},
+		"a way in a digest":            {func(m *backup.Manifest) { m.Members[0].Name = "registry/blobs/sha256/../../../x" }, "no davit writes"},
+		"a way in a certificate":       {func(m *backup.Manifest) { m.Members[0].Name = "certificates/../x" }, "no davit writes"},
+		"a certificate without a name": {func(m *backup.Manifest) { m.Members[0].Name = "certificates/a//b" }, "no davit writes"},
+		"one twice":                    {func(m *backup.Manifest) { m.Members = append(m.Members, m.Members[0]) }, "twice"},
+		"no journal": {func(m *backup.Manifest) {
+			m.Members = slices.DeleteFunc(m.Members, func(m backup.Member) bool { return m.Name == backup.JournalName })
+		}, backup.JournalName},
+		"a wrong sum":     {func(m *backup.Manifest) { m.Members[0].SHA256 = "x" }, "not a SHA-256 sum"},
+		"a negative size": {func(m *backup.Manifest) { m.Members[0].Size = -1 }, "not a size"},
 		"a sum that is not its name's": {func(m *backup.Manifest) {
 			i := slices.IndexFunc(m.Members, func(m backup.Member) bool { return strings.Contains(m.Name, "blobs") })
 			m.Members[i].SHA256 = sumOf("other")

@@ -21,8 +21,9 @@ import (
 	"time"
 )
 
-// Format is the version of the archive's form that this package writes.
-const Format = 1
+// Format is the version of the archive's form that this package writes. It reads
+// format 1, too, which has no certificates.
+const Format = 2
 
 // The names in an archive.
 const (
@@ -38,6 +39,17 @@ const (
 	CertKeyName  = "api.key"
 	IndexName    = "registry/registry.db"
 )
+
+// CertificatesFolder holds the own CA, the account of another one, and what they have
+// signed. All of it is as secret as a key.
+const CertificatesFolder = "certificates"
+
+var certificateForm = regexp.MustCompile(`^` + CertificatesFolder + `(/[\w@.-]+)+$`)
+
+// IsCertificate says whether a name can be that of a file in CertificatesFolder.
+func IsCertificate(name string) bool {
+	return certificateForm.MatchString(name) && !strings.Contains(name, "..") && path.Clean(name) == name
+}
 
 // maxManifest bounds the manifest in bytes: some three hundred thousand members.
 const maxManifest = 64 << 20
@@ -127,7 +139,7 @@ func decodeManifest(data []byte) (Manifest, error) {
 
 // validate says what no davit has written.
 func (m Manifest) validate() error {
-	if m.Format != Format {
+	if m.Format < 1 {
 		return fmt.Errorf("manifest has format %d, which no davit has written", m.Format)
 	}
 	seen := map[string]bool{}
@@ -157,7 +169,7 @@ func (m Member) validate() error {
 	switch m.Name {
 	case JournalName, PublicName, KeyName, PasswordName, EdgeKeyName, SecretsName, OpenerName, CertName, CertKeyName, IndexName:
 	default:
-		if !blob {
+		if !blob && !IsCertificate(m.Name) {
 			return errors.New("no davit writes a file of this name")
 		}
 	}

@@ -73,6 +73,9 @@ type options struct {
 	update, recursive                  bool
 	stage                              string
 	remote                             app.RemoteConfig
+	secure                             app.SecureConfig
+	hsts                               age
+	tls                                bool
 	role, fingerprint, roots           string
 	apps                               []string
 	expires                            age

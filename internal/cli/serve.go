@@ -33,12 +33,24 @@ func serveFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.remote.Listen, "listen-api", "", "address at which other machines reach API, registry and page, in HTTPS,\nwith tokens; without it, none does")
 	f.StringVar(&o.remote.Cert, "api-cert", "", "its certificate in PEM, read anew when it changes; without it, davit makes one")
 	f.StringVar(&o.remote.Key, "api-key", "", "its key in PEM")
+	secureFlags(f, o)
 	limitFlags(f, o)
 	f.BoolVar(&o.accept, "accept-unsandboxed", false, "run instances although nothing keeps them from the data folder")
 	f.BoolVar(&o.tether, "tether", false, "end everything when standard input ends")
 	f.Var(&o.retain, "retain", "how long the evidence of ended releases is kept, such as 90d; 0 is for ever")
 	f.StringVar(&o.units, "print-systemd", "", "print the units for systemd instead; =DIR writes them into a folder")
 	f.Lookup("print-systemd").NoOptDefVal = "-"
+}
+
+// secureFlags are about production traffic in TLS.
+func secureFlags(f *pflag.FlagSet, o *options) {
+	f.StringVar(&o.secure.Listen, "edge-tls", "", "address of production traffic in TLS, such as :443; without it, there is none")
+	f.IntVar(&o.secure.Port, "edge-tls-port", 0, "port at which clients reach it, when that is another")
+	f.StringVar(&o.secure.Plain, "plain", app.PlainRedirect, "what plain requests get for a host with a certificate: redirect or serve")
+	f.Var(&o.hsts, "hsts", "how long browsers are to use https only, such as 365d; 0 does not tell them")
+	f.StringVar(&o.secure.ACME.Email, "acme-email", "", "address of an account with a CA that speaks ACME; giving it is agreeing to the CA's\nterms; without it, davit's own CA signs everything")
+	f.StringVar(&o.secure.ACME.Directory, "acme-directory", "", "URL of that CA (default Let's Encrypt)")
+	f.StringVar(&o.secure.ACME.RootFile, "acme-root", "", "roots in PEM of a private ACME server")
 }
 
 // limitFlags are of the edge's process, and so of 'davit serve', which starts it.
@@ -59,12 +71,16 @@ func runServe(ctx context.Context, c *call) error {
 	if err := c.remote.Validate(); err != nil {
 		return usageErrorf("%v", err)
 	}
+	c.secure.HSTS = time.Duration(c.hsts)
+	if err := c.secure.Validate(); err != nil {
+		return usageErrorf("%v", err)
+	}
 	if c.accessLog == "-" {
 		return usageErrorf("--access-log takes a file, not -: the edge, which writes it, goes on when 'davit serve' ends")
 	}
 	cfg := app.ServeConfig{
 		Data: data, Listen: c.listen, Edge: c.edge, Staging: c.staging,
-		AccessLog: c.accessLog, Limits: c.limits, Remote: c.remote, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
+		AccessLog: c.accessLog, Limits: c.limits, Remote: c.remote, Secure: c.secure, AcceptUnsandboxed: c.accept, Retain: time.Duration(c.retain), Tether: c.tether,
 		Stdin: c.In, Log: slog.New(slog.NewTextHandler(c.Err, nil)),
 	}
 	if c.units != "" {
@@ -105,6 +121,9 @@ func (c *call) announce(s api.Status) {
 	fmt.Fprintf(c.Out, "page and registry  %s\nproduction         http://%s\nstaging            http://%s\n"+
 		"data               %s\nsandbox            %s\n",
 		s.Page, s.Edge.Production, s.Edge.Staging, s.Data, s.Sandbox)
+	if s.Edge.Secure != "" {
+		fmt.Fprintf(c.Out, "production in TLS  https://%s, own CA %s\n", s.Edge.Secure, s.Edge.CA)
+	}
 	if s.API != nil {
 		fmt.Fprintf(c.Out, "other machines     %s, certificate %s\n", s.API.URL, s.API.Fingerprint)
 	}
@@ -116,6 +135,7 @@ func edgeCommand() command {
 		flags: func(f *pflag.FlagSet, o *options) {
 			dataFlag(f, o)
 			limitFlags(f, o)
+			f.BoolVar(&o.tls, "tls", false, "there is a listener for TLS")
 			f.BoolVar(&o.tether, "tether", false, "end when standard input does")
 		},
 		run: func(ctx context.Context, c *call) error {
@@ -123,7 +143,7 @@ func edgeCommand() command {
 			if err != nil {
 				return err
 			}
-			return app.RunEdge(ctx, data, c.limits, c.tether, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+			return app.RunEdge(ctx, app.EdgeConfig{Data: data, Limits: c.limits, TLS: c.tls, Tether: c.tether}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 		},
 	}
 }

@@ -31,6 +31,9 @@ func runStatus(ctx context.Context, c *call) error {
 		edge = "up on " + status.Edge.Production
 	}
 	fmt.Fprintf(c.Out, "page %s, edge %s, sandbox %s\n", status.Page, edge, status.Sandbox)
+	if status.Edge.Secure != "" {
+		fmt.Fprintf(c.Out, "TLS on %s, own CA %s\n", status.Edge.Secure, status.Edge.CA)
+	}
 	if status.API != nil {
 		fmt.Fprintf(c.Out, "other machines %s, certificate %s\n", status.API.URL, status.API.Fingerprint)
 	}
@@ -54,6 +57,7 @@ func runStatus(ctx context.Context, c *call) error {
 	}
 	printMirrors(c.Out, status.Apps)
 	printLimits(c.Out, status.Apps)
+	printCertificates(c.Out, status.Apps)
 	return nil
 }
 
@@ -66,6 +70,22 @@ func printLimits(w io.Writer, apps []api.App) {
 			}
 			if i.Unlimited != "" {
 				fmt.Fprintf(w, "%s is not limited: %s\n", i.ID, i.Unlimited)
+			}
+		}
+	}
+}
+
+// printCertificates says until when those of all hosts are good, and which cannot be had.
+func printCertificates(w io.Writer, apps []api.App) {
+	for _, app := range apps {
+		for _, cert := range app.Certificates {
+			until := "none yet"
+			if cert.NotAfter != nil {
+				until = "good until " + cert.NotAfter.UTC().Format("2006-01-02 15:04") + " UTC"
+			}
+			fmt.Fprintf(w, "certificate of %s, issuer %s: %s\n", cert.Host, cert.Issuer, until)
+			if cert.Error != "" {
+				fmt.Fprintf(w, "  the last attempt failed: %s\n", cert.Error)
 			}
 		}
 	}

@@ -11,15 +11,17 @@ import (
 
 // View is an app as others see it: a copy that never changes.
 type View struct {
-	App      string    `json:"app"`
-	Hosts    []string  `json:"hosts"`
-	Live     string    `json:"live,omitempty"`
-	Back     string    `json:"back,omitempty"`
-	Current  string    `json:"current,omitempty"`
-	Routing  Routing   `json:"routing"`
-	Running  []string  `json:"running,omitempty"`
-	Blocked  []string  `json:"blocked,omitempty"` // releases whose plans are blocked
-	Releases []Summary `json:"releases"`          // oldest first
+	App   string   `json:"app"`
+	Hosts []string `json:"hosts"`
+	// NextHosts are those of the release under way that Hosts has not.
+	NextHosts []string  `json:"next_hosts,omitempty"`
+	Live      string    `json:"live,omitempty"`
+	Back      string    `json:"back,omitempty"`
+	Current   string    `json:"current,omitempty"`
+	Routing   Routing   `json:"routing"`
+	Running   []string  `json:"running,omitempty"`
+	Blocked   []string  `json:"blocked,omitempty"` // releases whose plans are blocked
+	Releases  []Summary `json:"releases"`          // oldest first
 }
 
 // Find returns the release with the given id or plan digest, the newest first.
@@ -67,7 +69,7 @@ func (a *App) view() View {
 		App: a.Name, Live: a.Live, Back: a.Back, Current: a.Current, Routing: a.Routing,
 		Running: slices.Sorted(maps.Keys(a.Running)),
 		Blocked: slices.Sorted(maps.Values(a.Blocked)),
-		Hosts:   a.hosts(),
+		Hosts:   a.hosts(), NextHosts: a.nextHosts(),
 	}
 	for _, r := range a.Releases {
 		v.Releases = append(v.Releases, a.summary(r))
@@ -85,6 +87,15 @@ func (a *App) hosts() []string {
 		}
 	}
 	return nil
+}
+
+func (a *App) nextHosts() []string {
+	r := a.Find(a.Current)
+	if r == nil {
+		return nil
+	}
+	now := a.hosts()
+	return slices.DeleteFunc(slices.Clone(r.Plan.Hosts), func(host string) bool { return slices.Contains(now, host) })
 }
 
 func (a *App) summary(r *Release) Summary {

@@ -42,7 +42,8 @@ func newStage() *stage {
 				Releases: []release.Summary{summary("orders-1", release.Live), canary(6)},
 			},
 			Instances: []driver.Instance{
-				{ID: "orders-1", State: driver.Ready}, {ID: "orders-1-r2", State: driver.Backoff, Unlimited: "cpu 1: no cgroups <here>"},
+				{ID: "orders-1", State: driver.Ready},
+				{ID: "orders-1-r2", State: driver.Backoff, Unlimited: "cpu 1: no cgroups <here>"},
 				{ID: "orders-2", State: driver.Ready},
 			},
 			Traffic: []api.Traffic{{Release: "orders-1", Requests: 48210, Failed: 212, P50: 1.2, P95: 4.1}},

@@ -130,6 +130,7 @@ type accessLine struct {
 	Time        time.Time `json:"time"`
 	Listener    Listener  `json:"listener"`
 	Proto       string    `json:"proto"`
+	TLS         bool      `json:"tls,omitempty"`
 	Method      string    `json:"method"`
 	Host        string    `json:"host"`
 	Path        string    `json:"path"` // as it was sent, without the query
@@ -149,7 +150,7 @@ func (d *door) begin(r *http.Request) *access {
 		return nil
 	}
 	return &access{began: d.router.clock(), line: accessLine{
-		Time: d.router.now().UTC(), Listener: d.listener, Proto: r.Proto, Method: cut(r.Method, maxWord), Host: cut(r.Host, maxWord),
+		Time: d.router.now().UTC(), Listener: d.listener, Proto: r.Proto, TLS: r.TLS != nil, Method: cut(r.Method, maxWord), Host: cut(r.Host, maxWord),
 		Path: cut(rawPath(r.URL), maxPath),
 	}}
 }

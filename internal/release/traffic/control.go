@@ -88,6 +88,8 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 func (e *Edge) controlServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /table", e.putTable)
+	mux.HandleFunc("PUT /secure", e.handleSecure)
+	mux.HandleFunc("PUT /challenges", e.putChallenges)
 	mux.HandleFunc("GET /cohorts", e.getCohorts)
 	mux.HandleFunc("GET /status", e.getStatus)
 	mux.HandleFunc("GET /past", e.getPast)
@@ -136,7 +138,11 @@ func (e *Edge) getCohorts(w http.ResponseWriter, r *http.Request) {
 }
 
 func (e *Edge) getStatus(w http.ResponseWriter, _ *http.Request) {
-	answer(w, e.router.status())
+	s := e.router.status()
+	if e.deps.Secure != nil {
+		s.Secure = e.deps.Secure.Addr().String()
+	}
+	answer(w, s)
 }
 
 func (e *Edge) getPast(w http.ResponseWriter, r *http.Request) {

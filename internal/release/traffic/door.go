@@ -15,6 +15,7 @@ import (
 // request to an exchange.
 type door struct {
 	listener Listener
+	plain    bool // production without TLS
 	limits   Limits
 	router   *router
 	buffers  *bufferPool
@@ -23,6 +24,8 @@ type door struct {
 
 // ServeHTTP implements http.Handler.
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	from := clientOf(r)
+	from.mark(r)
 	entry, raw := d.begin(r), w
 	w = entry.over(w)
 	defer d.end(entry)
@@ -39,11 +42,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Connection", "close")
 		}
 	}
-	if from := clientOf(r); !from.stays(r) {
+	if !from.stays(r) {
 		from.gaveUp(r, d.limits.Resets)
 		panic(http.ErrAbortHandler)
 	}
 	host := hostname(r.Host)
+	if d.plain && d.diverted(w, r, host) {
+		return
+	}
 	c, err := d.router.claim(d.listener, host, r)
 	if err != nil {
 		d.refuse(w, err)
@@ -74,6 +80,22 @@ func (d *door) unfit(w http.ResponseWriter, r *http.Request) (reason refusal, st
 		return refusedLength, http.StatusRequestEntityTooLarge, true
 	}
 	return 0, 0, false
+}
+
+// diverted answers a plain request whose answer is not the app's: a CA's, and one
+// that has to come again in TLS.
+func (d *door) diverted(w http.ResponseWriter, r *http.Request, host string) bool {
+	if strings.HasPrefix(r.URL.Path, challengePath) {
+		return d.challenged(w, r, host)
+	}
+	to := d.router.keys.Load().elsewhere(host, r, d.router.now())
+	if to == "" {
+		return false
+	}
+	d.router.refused[d.listener].add(refusedPlain)
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusPermanentRedirect) // which keeps the method and the body
+	return true
 }
 
 // refuse answers a request that no app gets.

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/davit-dev/davit/internal/release/traffic/framing"
 )
 
 const (
@@ -34,11 +32,12 @@ var (
 
 // Config says where the edge is spoken to and what it keeps.
 type Config struct {
-	Socket    string        // path of the unix socket for control, at most 107 bytes
-	TableFile string        // where the last table is kept
-	KeyFile   string        // where the key is kept that sessions are signed with; "": it is forgotten with the process
-	Grace     time.Duration // most that requests in flight get at the end; 0 means 30 s
-	Limits    Limits        // of what clients can make it hold
+	Socket     string        // path of the unix socket for control, at most 107 bytes
+	TableFile  string        // where the last table is kept
+	KeyFile    string        // where the key is kept that sessions are signed with; "": it is forgotten with the process
+	SecureFile string        // where what is shown in TLS is kept; "": it is forgotten with the process
+	Grace      time.Duration // most that requests in flight get at the end; 0 means 30 s
+	Limits     Limits        // of what clients can make it hold
 }
 
 // Deps is what the edge works with. Clock, Now and Draw may be nil.
@@ -47,10 +46,12 @@ type Deps struct {
 	// closes them. Whoever holds duplicates of them keeps the addresses open:
 	// connections then wait for the next edge instead of being refused.
 	Production, Staging net.Listener
-	Log                 *slog.Logger
-	Clock               func() time.Duration // monotonic, since the edge started
-	Now                 func() time.Time     // of the calendar
-	Draw                func() float64       // uniform in [0, 1), independent, safe for concurrent use
+	// Secure is for production traffic in TLS, like the others; nil: there is none.
+	Secure net.Listener
+	Log    *slog.Logger
+	Clock  func() time.Duration // monotonic, since the edge started
+	Now    func() time.Time     // of the calendar
+	Draw   func() float64       // uniform in [0, 1), independent, safe for concurrent use
 }
 
 // Edge is the data plane. New makes one, Run serves.
@@ -102,10 +103,19 @@ func New(config Config, deps Deps) (*Edge, error) {
 	return e, nil
 }
 
+// listeners are those that are handed over, in their order.
+func (d Deps) listeners() []net.Listener {
+	all := []net.Listener{d.Production, d.Staging}
+	if d.Secure != nil {
+		all = append(all, d.Secure)
+	}
+	return all
+}
+
 func checkListeners(deps Deps) error {
-	for name, l := range map[Listener]net.Listener{Production: deps.Production, Staging: deps.Staging} {
+	for i, l := range deps.listeners() {
 		if _, ok := l.(syscall.Conn); !ok {
-			return fmt.Errorf("%s listener is a %T, which has no socket to pass on", name, l)
+			return fmt.Errorf("%s listener is a %T, which has no socket to pass on", []string{"production", "staging", "secure"}[i], l)
 		}
 	}
 	at, ok := deps.Staging.Addr().(*net.TCPAddr)
@@ -118,8 +128,9 @@ func checkListeners(deps Deps) error {
 // Run serves until ctx ends; then it stops accepting, lets requests in flight
 // finish for the configured grace, and cuts what is left. It may be called once.
 func (e *Edge) Run(ctx context.Context) error {
-	defer e.deps.Production.Close()
-	defer e.deps.Staging.Close()
+	for _, l := range e.deps.listeners() {
+		defer l.Close()
+	}
 	if err := e.load(); err != nil {
 		return fmt.Errorf("start edge: %w", err)
 	}
@@ -133,42 +144,45 @@ func (e *Edge) Run(ctx context.Context) error {
 	// Requests outlive ctx: they have the grace.
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	production, staging := e.server(work, Production), e.server(work, Staging)
+	fronts := e.fronts(work)
 	control := e.controlServer()
 	e.retire = e.retirement(end, control)
 
-	e.deps.Log.Info("edge serves", "production", e.deps.Production.Addr().String(),
-		"staging", e.deps.Staging.Addr().String(), "table", e.table.Version)
+	for _, f := range fronts {
+		e.deps.Log.Info("edge serves", "listener", string(f.name), "address", f.listener.Addr().String(),
+			"tls", f.secure, "table", e.table.Version)
+	}
 
 	done, finish := context.WithCancel(context.WithoutCancel(ctx))
 	defer finish()
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { e.router.access.run(done, e.deps.Log); return nil })
-	group.Go(func() error { return e.served(serve(production, e.guarded(Production, e.deps.Production))) })
-	group.Go(func() error { return e.served(serve(staging, e.guarded(Staging, e.deps.Staging))) })
+	for _, f := range fronts {
+		group.Go(func() error { return e.served(serve(f.server, e.guarded(f))) })
+	}
 	group.Go(func() error { return serve(control, socket) })
 	group.Go(func() error { e.sweep(running); return nil })
 	group.Go(func() error {
 		<-running.Done()
 		defer finish()
-		e.stop(production, staging)
+		e.stop(fronts)
 		cut()
 		e.router.disconnect()
-		return errors.Join(production.Close(), staging.Close(), control.Close())
+		return errors.Join(closeFronts(fronts), control.Close())
 	})
 	return group.Wait()
 }
 
 // stop lets the requests in flight finish, at most for the grace. It returns
 // when none is left: upgraded connections, which a server forgets, are counted.
-func (e *Edge) stop(servers ...*http.Server) {
+func (e *Edge) stop(fronts []front) {
 	ctx, cancel := context.WithTimeout(context.Background(), e.config.Grace)
 	defer cancel()
 	var group, dismissal errgroup.Group
 	dismissing, dismissed := context.WithCancel(ctx)
 	dismissal.Go(func() error { e.router.dismissAll(dismissing); return nil })
-	for _, s := range servers {
-		group.Go(func() error { return s.Shutdown(ctx) })
+	for _, f := range fronts {
+		group.Go(func() error { return f.server.Shutdown(ctx) })
 	}
 	err := group.Wait()
 	left := e.router.drainAll(ctx)
@@ -182,45 +196,6 @@ func serve(s *http.Server, l net.Listener) error {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
-}
-
-// guarded keeps to the limits of connections, and refuses requests with ambiguous
-// framing before net/http reads them.
-func (e *Edge) guarded(name Listener, l net.Listener) net.Listener {
-	return framing.Listen(newAdmission(l, e.config.Limits, e.router.clients[name], e.deps.Log), func(client net.Addr, reason error) {
-		e.router.refused[name].add(refusedFraming)
-		e.deps.Log.Debug("connection refused", "client", client.String(), "reason", reason)
-	})
-}
-
-// release ends the scanning of a connection that became a WebSocket.
-func release(c net.Conn, state http.ConnState) {
-	if scanned, ok := c.(*framing.Conn); ok && state == http.StateHijacked {
-		scanned.Release()
-	}
-}
-
-func (e *Edge) server(work context.Context, l Listener) *http.Server {
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true) // with prior knowledge, RFC 9113 section 3.3
-	limits := e.config.Limits
-	return &http.Server{
-		Handler: &door{
-			listener: l, limits: limits, router: e.router, buffers: &bufferPool{},
-			errors: slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),
-		},
-		Protocols:                    &protocols,
-		BaseContext:                  func(net.Listener) context.Context { return work },
-		ConnContext:                  withClient,
-		ConnState:                    release,
-		ReadHeaderTimeout:            limits.HeaderTime,
-		IdleTimeout:                  limits.IdleTime,
-		MaxHeaderBytes:               limits.HeaderBytes,
-		HTTP2:                        limits.http2(),
-		DisableGeneralOptionsHandler: true,
-		ErrorLog:                     slog.NewLogLogger(e.deps.Log.Handler(), slog.LevelDebug),
-	}
 }
 
 // sweep closes cohorts and ends leases in time, also when nobody asks.
@@ -247,6 +222,7 @@ func (e *Edge) sweep(ctx context.Context) {
 // wait for a person. One that a newer program wrote is.
 func (e *Edge) load() error {
 	e.loadKey()
+	e.loadSecure()
 	s, err := readState(e.config.TableFile)
 	if errors.Is(err, errNewer) {
 		return err

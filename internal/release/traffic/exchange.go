@@ -232,6 +232,9 @@ func (x *exchange) deliver(res *http.Response) *http.Response {
 	if x.claimed.cookie != "" {
 		setCookie(res.Header, x.claimed, x.in.TLS != nil)
 	}
+	if x.in.TLS != nil {
+		x.door.router.keys.Load().remember(res.Header)
+	}
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		res.Body = &meteredBody{ReadCloser: res.Body, total: &v.bytes}
 	}

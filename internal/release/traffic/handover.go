@@ -19,21 +19,33 @@ import (
 // has them, connections to their addresses wait for an edge, if there is none.
 type Sockets struct {
 	Production, Staging *os.File
+	Secure              *os.File // nil: the edge has none
 }
 
 // Close gives the duplicates up.
-func (s Sockets) Close() error { return errors.Join(s.Production.Close(), s.Staging.Close()) }
+func (s Sockets) Close() error {
+	err := errors.Join(s.Production.Close(), s.Staging.Close())
+	if s.Secure != nil {
+		err = errors.Join(err, s.Secure.Close())
+	}
+	return err
+}
 
 // getListeners sends the listening sockets with its answer, as SCM_RIGHTS
-// (unix(7)): production first, then staging.
-func (e *Edge) getListeners(w http.ResponseWriter, _ *http.Request) {
+// (unix(7)): production first, then staging, then, for who asks for it, the secure
+// one. Control of an older version expects two.
+func (e *Edge) getListeners(w http.ResponseWriter, r *http.Request) {
 	var fds []int
 	defer func() {
 		for _, fd := range fds {
 			_ = unix.Close(fd)
 		}
 	}()
-	for _, l := range []net.Listener{e.deps.Production, e.deps.Staging} {
+	listeners := e.deps.listeners()
+	if !r.URL.Query().Has("secure") {
+		listeners = listeners[:2]
+	}
+	for _, l := range listeners {
 		fd, err := duplicate(l)
 		if err != nil {
 			fail(w, http.StatusInternalServerError, err)
@@ -92,8 +104,8 @@ func (c *Client) Listeners(ctx context.Context) (Sockets, error) {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	files, err := takeFiles(conn)
-	if err == nil && len(files) != 2 {
-		err = fmt.Errorf("got %d sockets, expected 2", len(files))
+	if err == nil && len(files) != 2 && len(files) != 3 {
+		err = fmt.Errorf("got %d sockets, expected 2 or 3", len(files))
 	}
 	if err != nil {
 		for _, f := range files {
@@ -101,7 +113,11 @@ func (c *Client) Listeners(ctx context.Context) (Sockets, error) {
 		}
 		return Sockets{}, fmt.Errorf("take listeners from edge: %w", errors.Join(err, ctx.Err()))
 	}
-	return Sockets{Production: files[0], Staging: files[1]}, nil
+	s := Sockets{Production: files[0], Staging: files[1]}
+	if len(files) == 3 {
+		s.Secure = files[2]
+	}
+	return s, nil
 }
 
 // takeFiles asks for the listeners and collects the descriptors that come with
@@ -111,7 +127,7 @@ func takeFiles(conn net.Conn) ([]*os.File, error) {
 	if !ok {
 		return nil, fmt.Errorf("connection is a %T", conn)
 	}
-	if _, err := io.WriteString(socket, "GET /listeners HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(socket, "GET /listeners?secure HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n"); err != nil {
 		return nil, err
 	}
 	var files []*os.File

@@ -119,6 +119,7 @@ const (
 // client is the connection that a request came on.
 type client struct {
 	conn   net.Conn
+	secure *secureConn  // nil: it is plain
 	resets atomic.Int64 // HTTP/2 requests given up before they were answered
 	inARow atomic.Int64 // of them, since one was answered
 }

@@ -36,6 +36,7 @@ func (r *router) metrics() []byte {
 	w.Sample(float64(r.version))
 	r.writeConnections(&w)
 	r.writeRefusals(&w)
+	r.writeSecure(&w)
 	w.Family("davit_edge_access_log_dropped_total", exposition.Counter, "Lines of the access log that could not be written in time, or at all.")
 	w.Sample(float64(r.access.dropped.Load()))
 	r.writeRoutes(&w)
@@ -69,6 +70,11 @@ func (r *router) writeRefusals(w *exposition.Writer) {
 			w.Sample(float64(r.refused[l][reason].Load()), "listener", string(l), "reason", refusal(reason).String())
 		}
 	}
+}
+
+func (r *router) writeSecure(w *exposition.Writer) {
+	w.Family("davit_edge_failed_handshakes_total", exposition.Counter, "Connections whose TLS handshake failed, also for a name without a certificate.")
+	w.Sample(float64(r.unshaken.Load()))
 }
 
 // writeRoutes writes what is in force for each app.

@@ -12,12 +12,13 @@ const (
 	refusedFraming                // ambiguous framing, on the level of the connection
 	refusedHTTP2                  // what has no place in HTTP/1
 	refusedLength                 // its body is longer than allowed
+	refusedPlain                  // it was sent to https
 	refusalReasons
 )
 
 // String returns the reason as metrics show it.
 func (r refusal) String() string {
-	return [refusalReasons]string{"no_table", "no_host", "method", "framing", "http2", "length"}[r]
+	return [refusalReasons]string{"no_table", "no_host", "method", "framing", "http2", "length", "plain"}[r]
 }
 
 // refusals counts refused requests of one listener by reason. The zero value has

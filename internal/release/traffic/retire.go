@@ -30,7 +30,10 @@ func (e *Edge) retirement(end context.CancelFunc, control *http.Server) func() {
 			return
 		}
 		e.deps.Log.Info("edge retires")
-		_ = errors.Join(control.Close(), e.deps.Production.Close(), e.deps.Staging.Close()) // duplicates of others stay open
+		_ = control.Close()
+		for _, l := range e.deps.listeners() {
+			_ = l.Close() // duplicates of others stay open
+		}
 		time.AfterFunc(lastAnswers, end)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"testing"
 
 	"github.com/davit-dev/davit/internal/release/traffic"
@@ -12,8 +13,19 @@ import (
 // An edge that retires leaves its sockets to the next one, answers what comes on
 // kept connections with word that they end, and finishes what is in flight.
 func TestRetireLosesNothing(t *testing.T) {
-	dir := t.TempDir()
-	old := newRig(t, dir, nil)
+	t.Run("plain", func(t *testing.T) {
+		r := newBareRig(t, t.TempDir(), nil)
+		r.retireLosesNothing(t, r.url, func() *http.Transport { return &http.Transport{} })
+	})
+	t.Run("TLS", func(t *testing.T) {
+		r := newSecureRig(t, traffic.Secure{Redirect: true}, "a")
+		r.retireLosesNothing(t, "https://a", func() *http.Transport { return r.transport(t, "http/1.1") })
+	})
+}
+
+func (r *secureRig) retireLosesNothing(t *testing.T, url string, connect func() *http.Transport) {
+	t.Helper()
+	old, dir := r.rig, filepath.Dir(r.config.Socket)
 	entered, leave := make(chan struct{}), make(chan struct{})
 	app := backend(t, "r1", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
@@ -23,11 +35,16 @@ func TestRetireLosesNothing(t *testing.T) {
 		_, _ = io.WriteString(w, r.URL.Path)
 	})
 	old.route(t, app, nil, 0)
-	kept := &http.Transport{}
+	kept := connect()
 	defer kept.CloseIdleConnections()
+	once := func() *http.Transport {
+		transport := connect()
+		transport.DisableKeepAlives = true
+		return transport
+	}
 	ask := func(transport *http.Transport, path string) (*http.Response, string) {
 		t.Helper()
-		res, err := transport.RoundTrip(request(t, http.MethodPost, old.url+path, "a", ""))
+		res, err := transport.RoundTrip(request(t, http.MethodPost, url+path, "a", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +60,7 @@ func TestRetireLosesNothing(t *testing.T) {
 	}
 	slow := make(chan string)
 	go func() {
-		_, body := ask(&http.Transport{DisableKeepAlives: true}, "/slow")
+		_, body := ask(once(), "/slow")
 		slow <- body
 	}()
 	<-entered
@@ -59,15 +76,19 @@ func TestRetireLosesNothing(t *testing.T) {
 	// It waits in the queue of the socket until there is an edge.
 	waiting := make(chan string)
 	go func() {
-		_, body := ask(&http.Transport{DisableKeepAlives: true}, "/waiting")
+		_, body := ask(once(), "/waiting")
 		waiting <- body
 	}()
 	if res, body := ask(kept, "/kept"); body != "/kept" || !res.Close {
 		t.Errorf("on the kept connection: %q, end said: %t", body, res.Close)
 	}
-	next := newRig(t, dir, func(_ *traffic.Config, d *traffic.Deps) {
+	next := newBareRig(t, dir, func(_ *traffic.Config, d *traffic.Deps) {
 		d.Production.Close()
 		d.Staging.Close()
+		d.Secure.Close()
+		if d.Secure, err = net.FileListener(sockets.Secure); err != nil {
+			t.Fatal(err)
+		}
 		if d.Production, err = net.FileListener(sockets.Production); err != nil {
 			t.Fatal(err)
 		}

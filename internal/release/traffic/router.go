@@ -27,7 +27,10 @@ type router struct {
 	clients  map[Listener]*connections // not changed after newRouter
 	refused  map[Listener]*refusals    // not changed after newRouter
 
-	retiring atomic.Bool // every answer ends its connection
+	retiring   atomic.Bool // every answer ends its connection
+	keys       atomic.Pointer[keyring]
+	challenges atomic.Pointer[Challenges]
+	unshaken   atomic.Uint64 // TLS handshakes that failed
 
 	mu      sync.RWMutex
 	version uint64                       // of the table, 0 before the first

@@ -82,10 +82,20 @@ func (c tappedConn) Read(p []byte) (int, error) {
 // raw sends bytes to the edge and returns what comes back until it closes.
 func (r *rig) raw(tb testing.TB, sent string) string {
 	tb.Helper()
+	return overRaw(tb, r.dialPlain(tb), sent)
+}
+
+func (r *rig) dialPlain(tb testing.TB) net.Conn {
+	tb.Helper()
 	c, err := net.Dial("tcp", strings.TrimPrefix(r.url, "http://"))
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return c
+}
+
+func overRaw(tb testing.TB, c net.Conn, sent string) string {
+	tb.Helper()
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.WriteString(c, sent); err != nil {
@@ -149,7 +159,15 @@ var ambiguous = map[string]struct {
 // TestReliability16AmbiguousFramingIsNotForwarded sends the smuggling set over raw
 // connections and looks at every byte that reaches the version.
 func TestReliability16AmbiguousFramingIsNotForwarded(t *testing.T) {
-	r := newRig(t, t.TempDir(), nil)
+	r := newSecureRig(t, traffic.Secure{}, "a")
+	t.Run("plain", func(t *testing.T) { r.refuseAmbiguous(t, r.dialPlain) })
+	t.Run("TLS", func(t *testing.T) {
+		r.refuseAmbiguous(t, r.dialer("http/1.1"))
+	})
+}
+
+func (r *secureRig) refuseAmbiguous(t *testing.T, dial func(testing.TB) net.Conn) {
+	t.Helper()
 	// Each has a version of its own: what it got late is not taken for another's.
 	witnessed := func(t *testing.T) *witness {
 		version, target := newWitness(t, fmt.Sprintf("r%d", r.version+1))
@@ -159,7 +177,7 @@ func TestReliability16AmbiguousFramingIsNotForwarded(t *testing.T) {
 	for name, c := range ambiguous {
 		t.Run(name, func(t *testing.T) {
 			version := witnessed(t)
-			got := r.raw(t, c.sent)
+			got := overRaw(t, dial(t), c.sent)
 			if !strings.HasPrefix(got, "HTTP/1.1 400 ") || strings.Count(got, "HTTP/1.1 ") != 1 {
 				t.Errorf("answered %q, want one 400", got)
 			}
@@ -173,7 +191,7 @@ func TestReliability16AmbiguousFramingIsNotForwarded(t *testing.T) {
 		})
 		t.Run(name+", pipelined", func(t *testing.T) {
 			version := witnessed(t)
-			got := r.raw(t, "GET /good HTTP/1.1\r\nHost: a\r\n\r\n"+c.sent)
+			got := overRaw(t, dial(t), "GET /good HTTP/1.1\r\nHost: a\r\n\r\n"+c.sent)
 			if strings.Count(got, "HTTP/1.1 ") != 2 || !strings.HasPrefix(got, "HTTP/1.1 200 ") || !strings.Contains(got, "HTTP/1.1 400 ") {
 				t.Errorf("answered %q, want 200 and 400", got)
 			}
@@ -221,6 +239,11 @@ func dialFrames(tb testing.TB, url string) *frames {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return newFrames(tb, c)
+}
+
+func newFrames(tb testing.TB, c net.Conn) *frames {
+	tb.Helper()
 	tb.Cleanup(func() { c.Close() })
 	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
@@ -291,9 +314,21 @@ func (f *frames) status(tb testing.TB, stream uint32) string {
 // TestReliability16HTTP2InjectsNothing puts what would end a line, a field or a
 // request in HTTP/1 into the fields of HTTP/2 requests.
 func TestReliability16HTTP2InjectsNothing(t *testing.T) {
-	r := newRig(t, t.TempDir(), nil)
+	r := newSecureRig(t, traffic.Secure{}, "a")
+	for name, dial := range map[string]func(testing.TB) net.Conn{
+		"plain":    r.dialPlain,
+		"TLS":      r.dialer("h2"),
+		"TLS, not": r.dialer("http/1.1"), // what was agreed on
+	} {
+		t.Run(name, func(t *testing.T) { r.refuseInjections(t, dial) })
+	}
+}
+
+func (r *secureRig) refuseInjections(t *testing.T, dial func(testing.TB) net.Conn) {
+	t.Helper()
 	version, target := newWitness(t, "r1")
 	r.route(t, target, nil, 0)
+	defer r.route(t, refusing(t, "r0"), nil, 0)
 	start := func(method, path, authority string, more ...string) []string {
 		return append([]string{":method", method, ":scheme", "http", ":path", path, ":authority", authority}, more...)
 	}
@@ -332,7 +367,7 @@ func TestReliability16HTTP2InjectsNothing(t *testing.T) {
 		"extended CONNECT":           start("CONNECT", "/", "a", ":protocol", "websocket"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := dialFrames(t, r.url)
+			f := newFrames(t, dial(t))
 			f.request(t, 1, "", fields...)
 			switch got := f.status(t, 1); got {
 			case "400", "405", "reset", "closed":
@@ -353,7 +388,7 @@ func TestReliability16HTTP2InjectsNothing(t *testing.T) {
 		"two lengths":         start("POST", "/", "a", "content-length", "0", "content-length", "35"),
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := dialFrames(t, r.url)
+			f := newFrames(t, dial(t))
 			f.request(t, 1, smuggled, fields...)
 			f.status(t, 1)
 			r.raw(t, "GET /after HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
@@ -365,7 +400,7 @@ func TestReliability16HTTP2InjectsNothing(t *testing.T) {
 			}
 		})
 	}
-	f := dialFrames(t, r.url)
+	f := newFrames(t, dial(t))
 	f.request(t, 1, smuggled, start("POST", "/?good", "a", "host", "a", "content-length", "35")...)
 	if got := f.status(t, 1); got != "200" {
 		t.Errorf("a good request was answered %s", got)

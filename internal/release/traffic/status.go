@@ -13,8 +13,9 @@ import (
 type Status struct {
 	Epoch        string        `json:"epoch"` // of the cohorts; another one means another edge process
 	PID          int           `json:"pid"`
-	TableVersion uint64        `json:"table_version"` // 0 before the first table
-	Routes       []RouteStatus `json:"routes"`        // by app, then listener
+	TableVersion uint64        `json:"table_version"`    // 0 before the first table
+	Secure       string        `json:"secure,omitempty"` // address that TLS is spoken on, "" without one
+	Routes       []RouteStatus `json:"routes"`           // by app, then listener
 }
 
 // RouteStatus is an app on a listener. An app that left the table is listed, with
