@@ -185,6 +185,9 @@ func (h *host) refuses(t *testing.T) {
 	stranger := h.holder(t, other)
 	stranger.refused(h.source, []string{`is not for the app "orders"`}, "ship", "--skip-tests")
 	stranger.refused("", []string{`is not for the app "orders"`}, "rollback", "orders")
+	thief := ordersSource(t, "v1", "0", "1s")
+	write(t, thief, "davit.yaml", "name: billing\nhosts: [orders.localhost/login]\n")
+	stranger.refused(thief, []string{"orders.localhost/login has the host of another app"}, "ship", "--skip-tests")
 	stranger.refused("", []string{`needs "admin"`}, "token", "list")
 }
 

@@ -136,6 +136,9 @@ func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (rele
 	if err := caller.NeedApp(plan.App); err != nil {
 		return release.Summary{}, err
 	}
+	if err := d.ownHosts(caller, plan); err != nil {
+		return release.Summary{}, err
+	}
 	if err := d.admitSecrets(plan); err != nil {
 		return release.Summary{}, err
 	}
@@ -145,6 +148,27 @@ func (d *desk) Submit(ctx context.Context, s api.Submission, actor string) (rele
 	return d.platform.engine.Submit(ctx, release.Submission{
 		Plan: plan, Stored: s.Plan, Evidence: evidence, Actor: actor, Supersede: s.Supersede,
 	})
+}
+
+// ownHosts refuses a plan for paths of a host that is another app's, unless the
+// caller may touch that, too: requests for it, and its cookies, would come along.
+func (d *desk) ownHosts(caller api.Caller, plan release.Plan) error {
+	for _, view := range d.platform.engine.Apps() {
+		if view.App == plan.App || caller.Covers(view.App) {
+			continue
+		}
+		for _, place := range view.Places() {
+			for _, wanted := range plan.Hosts {
+				if release.HostName(wanted) == release.HostName(place) {
+					return &api.Error{
+						Code: api.CodeForbidden, Message: fmt.Sprintf("hosts: %s has the host of another app, which %s is not for", wanted, caller.Name),
+						Hint: "a token for both apps may let them share a host",
+					}
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // wayBack refuses a release of an app whose live version could not be started

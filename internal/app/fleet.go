@@ -88,7 +88,7 @@ func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Heal
 // healthOf adds up how an app's releases are. One that has ended too often is none:
 // to start it again is up to who wants it, and not done too often.
 func healthOf(instances []driver.Instance, app string, hide func(string) string) map[string]release.Health {
-	health := map[string]release.Health{}
+	health, at := map[string]release.Health{}, answering(instances)
 	for _, i := range instances {
 		if i.App != app || strings.HasSuffix(i.ID, stagingSuffix) {
 			continue
@@ -100,6 +100,7 @@ func healthOf(instances []driver.Instance, app string, hide func(string) string)
 		}
 		if i.State == driver.Ready {
 			one.Ready++
+			one.At = strings.Join(at[releaseOf(i)], " ")
 		}
 		if telling := i.Restarts > 0 || i.State != driver.Ready; telling || one.Reason == "" {
 			one.Reason = hide(cmp.Or(i.Reason, i.Ended))

@@ -51,12 +51,9 @@ func (p *Platform) followHosts(ctx context.Context) {
 }
 
 func hostsOf(app release.View) []string {
-	if app.Live == "" && app.Current == "" {
-		return nil
-	}
 	var hosts []string
-	for _, entry := range slices.Concat(app.Hosts, app.NextHosts) {
-		if host := hostOf(entry); !slices.Contains(hosts, host) {
+	for _, entry := range app.Places() {
+		if host := release.HostName(entry); !slices.Contains(hosts, host) {
 			hosts = append(hosts, host)
 		}
 	}

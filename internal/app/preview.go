@@ -35,7 +35,7 @@ func (d *desk) Preview(ctx context.Context, app string, ask api.PreviewRequest, 
 	}
 	preview := api.Preview{
 		App: app, Release: chosen.ID, Until: pin.Until, Header: traffic.VersionHeader, Token: pin.Token,
-		Host: hostOf(at), URL: "http://" + p.edge.production.Addr().String() + pathBelow(at),
+		Host: release.HostName(at), URL: "http://" + p.edge.production.Addr().String() + pathBelow(at),
 	}
 	if chosen.Phase == release.PhaseSubmitted {
 		preview.Staging = "http://" + p.edge.staging.Addr().String() + pathBelow(at)

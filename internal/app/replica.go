@@ -50,6 +50,9 @@ func answering(instances []driver.Instance) map[string][]string {
 	all, well := map[string][]string{}, map[string][]string{}
 	for _, i := range instances {
 		release := releaseOf(i)
+		if i.Address == "" {
+			continue // it waits for what it needs, and has no port yet
+		}
 		all[release] = append(all[release], i.Address)
 		if i.State == driver.Ready {
 			well[release] = append(well[release], i.Address)

@@ -27,15 +27,15 @@ func TestReplicaNames(t *testing.T) {
 
 func TestHealthOfReleases(t *testing.T) {
 	got := healthOf([]driver.Instance{
-		{ID: "a-1", App: "a", State: driver.Ready},
+		{ID: "a-1", App: "a", State: driver.Ready, Address: "127.0.0.1:1"},
 		{ID: "a-1-r2", App: "a", State: driver.CrashLoop, Restarts: 4, Reason: "exit status 2"},
-		{ID: "a-1-r3", App: "a", State: driver.Ready, Restarts: 1, Ended: "out of memory"},
+		{ID: "a-1-r3", App: "a", State: driver.Ready, Restarts: 1, Ended: "out of memory", Address: "127.0.0.1:3"},
 		{ID: "a-2", App: "a", State: driver.Starting, Reason: "no answer"},
 		{ID: "a-3-staging", App: "a", State: driver.Ready},
 		{ID: "b-1", App: "b", State: driver.Ready},
 	}, "a", strings.ToUpper)
 	want := map[string]release.Health{
-		"a-1": {Instances: 2, Ready: 2, Restarts: 5, Reason: "OUT OF MEMORY"},
+		"a-1": {Instances: 2, Ready: 2, Restarts: 5, Reason: "OUT OF MEMORY", At: "127.0.0.1:1 127.0.0.1:3"},
 		"a-2": {Instances: 1, Reason: "NO ANSWER"},
 	}
 	if !reflect.DeepEqual(got, want) {

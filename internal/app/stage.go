@@ -51,7 +51,7 @@ func (s *stage) Start(ctx context.Context) (verify.Site, error) {
 	if err != nil {
 		return verify.Site{}, err
 	}
-	return verify.Site{URL: s.prover.url, Host: hostOf(s.plan.Hosts[0])}, nil
+	return verify.Site{URL: s.prover.url, Host: release.HostName(s.plan.Hosts[0])}, nil
 }
 
 // stagingGrace is what the instance gets to end; it has no users.

@@ -35,8 +35,6 @@ const FileName = "davit.yaml"
 const (
 	maxFile  = 1 << 20 // bytes
 	maxLabel = 63      // bytes of a DNS label, RFC 1035
-	maxHost  = 253     // bytes of a host name
-	maxPath  = 200     // bytes of a path after it
 	maxHosts = 100
 )
 
@@ -178,7 +176,7 @@ func (c Config) validate() error {
 			fmt.Errorf("hosts: 1 to %d host names are needed, such as [%s]", maxHosts, defaultHost(NameOf(c.Name))))...)
 	}
 	for i, host := range c.Hosts {
-		if err := validateHost(host); err != nil {
+		if err := release.ValidateHost(host); err != nil {
 			errs = append(errs, fmt.Errorf("hosts[%d]: %w", i, err))
 		}
 		if slices.Contains(c.Hosts[:i], host) {
@@ -189,24 +187,3 @@ func (c Config) validate() error {
 }
 
 func validName(name string) bool { return len(name) <= maxLabel && label.MatchString(name) }
-
-// pathForm is a path that a host can be followed by.
-const pathForm = `(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*`
-
-var hostPath = regexp.MustCompile(`^` + pathForm + `$`)
-
-func validateHost(entry string) error {
-	host, _, _ := strings.Cut(entry, "/")
-	path := entry[len(host):]
-	valid := len(host) <= maxHost
-	for part := range strings.SplitSeq(host, ".") {
-		valid = valid && validName(part)
-	}
-	switch {
-	case !valid:
-		return fmt.Errorf("%q is not a host name in small letters and without a port, such as orders.example.com", entry)
-	case len(path) > maxPath || !hostPath.MatchString(path):
-		return fmt.Errorf("%q has a path that is not one such as /orders/v2: letters, digits and - . _ ~, no / at its end, at most %d bytes", entry, maxPath)
-	}
-	return nil
-}

@@ -95,7 +95,7 @@ func schemaRules() map[string]rule {
 	return map[string]rule{
 		"name":                {Pattern: name, MaxLength: maxLabel},
 		"hosts":               {MinItems: 1, MaxItems: maxHosts, UniqueItems: true},
-		"hosts[]":             {Pattern: `^[a-z0-9.-]+` + pathForm + `$`, MaxLength: maxHost + maxPath},
+		"hosts[]":             {Pattern: release.HostForm, MaxLength: release.MaxHost + release.MaxHostPath},
 		"build.platforms[]":   {Pattern: `^(` + strings.Join(build.Platforms(), "|") + `)(/v[0-9.]+)?$`},
 		"build.files.*":       {Pattern: absolute},
 		"build.path":          {Pattern: `^(/|$)`},

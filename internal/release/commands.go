@@ -2,7 +2,6 @@ package release
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
@@ -29,7 +28,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := e.hostsFree(s.Plan); err != nil {
+	if err := e.hostsFree(s.Plan); err != nil { // before another is taken back for it
 		return Summary{}, err
 	}
 	m, err := e.open(s.Plan.App)
@@ -45,7 +44,7 @@ func (e *Engine) Submit(ctx context.Context, s Submission) (Summary, error) {
 		Kind: Submitted, Actor: s.Actor, Plan: &s.Plan, Digest: digest, Stored: s.Stored,
 		Image: &s.Plan.Image, Evidence: &s.Evidence,
 	}
-	return m.submit(ctx, event)
+	return e.admit(ctx, m, event)
 }
 
 // submit records a submission in the machine's loop.
@@ -85,21 +84,6 @@ func (a *App) admissible(e *Event) error {
 		return r
 	case a.Live != "" && !a.Running[a.Live]:
 		return refuse(CodeNoWayBack, "release %s is live but has no instance, so there would be no way back", a.Live)
-	}
-	return nil
-}
-
-// hostsFree refuses host names that another app answers for.
-func (e *Engine) hostsFree(plan Plan) error {
-	for _, v := range e.Apps() {
-		if v.App == plan.App || (v.Live == "" && v.Current == "") {
-			continue
-		}
-		for _, host := range v.Hosts {
-			if slices.Contains(plan.Hosts, host) {
-				return refuse(CodeInvalid, "hosts: %s belongs to the app %s", host, v.App)
-			}
-		}
 	}
 	return nil
 }
@@ -180,7 +164,7 @@ func (e *Engine) Rollback(ctx context.Context, app, actor string) (Summary, erro
 	}
 	current := m.shown.Load().Current
 	if current == "" {
-		return m.goBack(ctx, actor)
+		return e.goBack(ctx, m, actor)
 	}
 	err = m.do(ctx, func(ctx context.Context) error {
 		return m.takeBack(ctx, Ending{Outcome: RolledBack, Reason: "rolled back by " + actor}, actor)
@@ -189,7 +173,7 @@ func (e *Engine) Rollback(ctx context.Context, app, actor string) (Summary, erro
 	return s, err
 }
 
-func (m *machine) goBack(ctx context.Context, actor string) (Summary, error) {
+func (e *Engine) goBack(ctx context.Context, m *machine, actor string) (Summary, error) {
 	event := &Event{Kind: Submitted, Actor: actor}
 	err := m.do(ctx, func(context.Context) error {
 		back := m.app.Find(m.app.Back)
@@ -204,7 +188,7 @@ func (m *machine) goBack(ctx context.Context, actor string) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	return m.submit(ctx, event)
+	return e.admit(ctx, m, event)
 }
 
 // Unblock lifts the block of all plans of the app that were rolled back.

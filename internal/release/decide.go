@@ -13,6 +13,7 @@ import (
 type World struct {
 	Elapsed   time.Duration     // running time of the release under way
 	Instances map[string]Health // by release; nil when nobody looked
+	Resting   bool              // instances did not start lately, and are not started again now
 }
 
 // Health is how the production instances of a release are.
@@ -21,6 +22,7 @@ type Health struct {
 	Ready     int    // of them, those that answer
 	Restarts  int    // of all together
 	Reason    string // why one is not well, for people
+	At        string // where those that are ready answer
 }
 
 // Decide returns the event to append next, or nil when there is nothing to do
@@ -30,11 +32,14 @@ func (a *App) Decide(w World) *Event {
 	if e := a.tidy(); e != nil {
 		return e
 	}
-	if a.busy() {
+	if a.rerouting() {
 		return nil
 	}
 	if e := a.heal(w); e != nil {
 		return e
+	}
+	if a.busy() {
+		return nil
 	}
 	if a.unsure && a.Routing.Canary == "" {
 		return a.insist()
@@ -68,6 +73,16 @@ func (a *App) busy() bool {
 	return false
 }
 
+// rerouting says whether the edge is being told a routing.
+func (a *App) rerouting() bool {
+	for _, action := range a.Pending {
+		if action.Kind == Route {
+			return true
+		}
+	}
+	return false
+}
+
 // tidy stops one release's instances that neither have traffic nor will have any.
 func (a *App) tidy() *Event {
 	if a.unsure {
@@ -94,7 +109,7 @@ func (a *App) stopping(id string) bool {
 // heal starts the instances of the live release again that are gone.
 func (a *App) heal(w World) *Event {
 	id := a.Routing.Stable
-	if id == "" || w.Instances == nil || !a.Running[id] || a.starting(id) {
+	if id == "" || w.Instances == nil || w.Resting || !a.Running[id] || a.starting(id) {
 		return nil
 	}
 	r := a.Find(id)
@@ -157,8 +172,8 @@ func (a *App) begin(r *Release, w World) *Event {
 // nothing to compare with, or when it is a version that was live before.
 func (a *App) admit(r *Release, w World) *Event {
 	if a.Live != "" && r.BackFrom == "" {
-		if w.Instances[a.Live].Ready < a.Find(a.Live).replicas {
-			return nil // no canary without the way back; heal brings it up again
+		if !a.wayBack(w) {
+			return nil
 		}
 		return a.step(r, 1)
 	}
@@ -166,6 +181,12 @@ func (a *App) admit(r *Release, w World) *Event {
 		return nil
 	}
 	return a.promote(r)
+}
+
+// wayBack says whether the live version was seen to be there at full size. Nothing
+// goes further without; heal brings it up again.
+func (a *App) wayBack(w World) bool {
+	return w.Instances[a.Live].Ready >= a.Find(a.Live).replicas
 }
 
 // step gives the release its share of the traffic, and before that the instances
@@ -198,7 +219,16 @@ func (a *App) watch(r *Release, w World) *Event {
 	if reason := r.broken(w); reason != "" {
 		return &Event{Kind: Stopped, Release: r.ID, Outcome: RolledBack, Reason: reason, Verdict: r.Verdict}
 	}
-	if a.starting(r.ID) || a.starting(a.Live) || r.paused != "" {
+	if a.starting(r.ID) || a.starting(a.Live) {
+		return nil
+	}
+	if r.paused != "" || (r.Held != "" && !r.waived) {
+		if a.unsure {
+			return a.step(r, r.Step)
+		}
+		return nil
+	}
+	if !a.wayBack(w) {
 		return nil
 	}
 	if r.reenter {
@@ -206,12 +236,6 @@ func (a *App) watch(r *Release, w World) *Event {
 			return hold(r, "control was silent for longer than the lease, twice")
 		}
 		return a.step(r, r.Step)
-	}
-	if r.Held != "" && !r.waived {
-		if a.unsure {
-			return a.step(r, r.Step)
-		}
-		return nil
 	}
 	switch {
 	case r.Phase == PhaseBaking:
@@ -229,9 +253,9 @@ func (a *App) compare(r *Release, w World) *Event {
 		return nil
 	}
 	if since(w, r.begun) >= r.Plan.Release.Deadline.Std() {
-		return a.deadline(r)
+		return a.deadline(r, w)
 	}
-	if since(w, r.entered) < r.Plan.Release.Dwell.Std() || r.units < StepUnits || r.incident() > 0 {
+	if since(w, r.entered) < r.Plan.Release.Dwell.Std() || r.units < StepUnits || r.incident(w.Elapsed) > 0 {
 		return nil
 	}
 	if r.Step < r.bakeStep()-1 {
@@ -284,7 +308,7 @@ func (a *App) beyond(r *Release) *Event {
 }
 
 func (a *App) bake(r *Release, w World) *Event {
-	if since(w, r.entered) < r.Plan.Release.Bake.Std() || (r.incident() > 0 && !r.waived) {
+	if since(w, r.entered) < r.Plan.Release.Bake.Std() || (r.incident(w.Elapsed) > 0 && !r.waived) {
 		return nil
 	}
 	return a.promote(r)
@@ -292,7 +316,7 @@ func (a *App) bake(r *Release, w World) *Event {
 
 // deadline applies the policy. No data is never good data: without any scored
 // request it always holds.
-func (a *App) deadline(r *Release) *Event {
+func (a *App) deadline(r *Release, w World) *Event {
 	if r.total == 0 {
 		return hold(r, "no traffic reached the new version before the deadline")
 	}
@@ -303,7 +327,7 @@ func (a *App) deadline(r *Release) *Event {
 			Reason: "undecided at the deadline, and the policy is to roll back",
 		}
 	case Promote:
-		if r.incident() > 0 {
+		if r.incident(w.Elapsed) > 0 {
 			return hold(r, "both versions fail at the deadline")
 		}
 		return a.beyond(r)

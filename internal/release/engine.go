@@ -33,6 +33,8 @@ type Deps struct {
 type Engine struct {
 	deps Deps
 
+	admission sync.Mutex // held while a submission is admitted
+
 	mu       sync.Mutex
 	machines map[string]*machine
 	running  context.Context //nolint:containedctx // machines made by Submit live as long as Run does

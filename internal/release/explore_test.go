@@ -106,6 +106,9 @@ func (x *exploration) run(t *testing.T) *counterexample {
 			if broken == "" {
 				broken = next.broken()
 			}
+			if broken == "" && next.resting() && x.decided(next) == nil {
+				broken = next.left()
+			}
 			if broken != "" {
 				return &counterexample{broken, append(x.way(from), m.what)}
 			}
@@ -129,7 +132,7 @@ func (x *exploration) visit(s *situation, from int, what string) (place int, fre
 	place = len(x.parents)
 	x.visited[key] = place
 	x.parents, x.after = append(x.parents, step{from, what}), append(x.after, nil)
-	if s.app.Current == "" && len(s.app.Pending) == 0 && !s.app.Removing && x.decided(s) == nil {
+	if s.resting() && x.decided(s) == nil {
 		x.rests = append(x.rests, place)
 	}
 	for _, r := range s.app.Releases {

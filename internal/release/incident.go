@@ -1,6 +1,9 @@
 package release
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // recent is what came of both versions' requests lately, oldest first.
 type recent []sample
@@ -19,11 +22,15 @@ func (r recent) with(elapsed int64, cohorts []Cohort, window int64) recent {
 		now.units += c.Canary.Total() + c.Stable.Total()
 		now.errors += c.Canary.Errors() + c.Stable.Errors()
 	}
-	old := slices.IndexFunc(r, func(s sample) bool { return s.elapsed > elapsed-window })
-	if old < 0 {
-		old = len(r)
+	return append(slices.Clone(r.since(elapsed-window)), now)
+}
+
+// since returns what came after a moment.
+func (r recent) since(elapsed int64) recent {
+	for len(r) > 0 && r[0].elapsed <= elapsed {
+		r = r[1:]
 	}
-	return append(slices.Clone(r[old:]), now)
+	return r
 }
 
 // leastWindow is how far back an incident is looked for at least, in milliseconds.
@@ -34,13 +41,13 @@ func (r *Release) window() int64 {
 	return max(leastWindow, r.Plan.Release.Dwell.Std().Milliseconds())
 }
 
-// incident is the share of both versions' requests that failed lately, 0 while it
+// incident is, after so much of its running time, the share of both versions' requests that failed lately, 0 while it
 // is not above the guard. What drags both down, such as a database that they
 // share, is no evidence against the new one; but nothing goes further meanwhile.
-func (r *Release) incident() float64 {
+func (r *Release) incident(now time.Duration) float64 {
 	guard := r.Plan.Release.Guard.Float()
 	var units, errors int64
-	for _, s := range r.recent {
+	for _, s := range r.recent.since(now.Milliseconds() - r.window()) {
 		units, errors = units+s.units, errors+s.errors
 	}
 	if guard == 0 || units < StepUnits {

@@ -33,6 +33,26 @@ func TestNothingGoesFurtherInAnIncident(t *testing.T) {
 	})
 }
 
+// What failed long ago is no incident, also when nobody asks for anything since.
+func TestAnIncidentIsOverWhenTrafficIs(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1"))
+		id := c.submit(t, plan("v2")).ID
+		for w.split(id) != release.BakeWeight {
+			time.Sleep(time.Second)
+		}
+		w.both(0.6)
+		time.Sleep(time.Minute)
+		if s := c.find(t, id); s.Incident == 0 {
+			t.Fatalf("in the incident: %s", dump(s))
+		}
+		w.change(func() { w.rate = 0 })
+		if s := c.settle(t, id); s.Outcome != release.Live {
+			t.Errorf("after it: %s", dump(s))
+		}
+	})
+}
+
 func TestNoPolicyPromotesInAnIncident(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))

@@ -13,10 +13,8 @@ import (
 // The machine's rhythm: how often cohorts are fetched during a canary, how
 // often instances are looked at, and how long it waits after something failed.
 const (
-	tick        = 250 * time.Millisecond
-	lookEvery   = 500 * time.Millisecond
-	firstPause  = 200 * time.Millisecond
-	longestWait = 30 * time.Second
+	tick      = 250 * time.Millisecond
+	lookEvery = 500 * time.Millisecond
 )
 
 // machine drives one app: it appends what Decide wants, acts, and appends what
@@ -30,11 +28,11 @@ type machine struct {
 	shown    atomic.Pointer[View]
 	changed  func()
 	clock    stopwatch
-	pause    time.Duration
-	until    time.Time
+	acting   backoff // of what is decided
+	healing  backoff // of instances that are started again
 	looked   time.Time
-	fit      [2]int // ready instances of the stable version and of the canary, when they were looked at last
-	moved    bool   // instances answer elsewhere than the edge was told
+	answer   [2]string // where the stable version and the canary answered, when they were looked at last
+	moved    bool      // instances answer elsewhere than the edge was told
 	cancels  map[int64]context.CancelFunc
 	underway sync.WaitGroup
 }
@@ -92,7 +90,7 @@ func (m *machine) run(ctx context.Context) {
 
 // settle decides until there is nothing left to decide.
 func (m *machine) settle(ctx context.Context, world World) {
-	for ctx.Err() == nil && !time.Now().Before(m.until) {
+	for ctx.Err() == nil && m.acting.over() {
 		world.Elapsed = m.clock.elapsed()
 		event := m.app.Decide(world)
 		if event == nil {
@@ -101,7 +99,7 @@ func (m *machine) settle(ctx context.Context, world World) {
 		world.Instances = nil
 		if err := m.record(ctx, event); err != nil {
 			m.log.Error("journal refused an entry", "kind", event.Kind, "error", err)
-			m.wait()
+			m.acting.failed()
 			return
 		}
 		switch event.Kind {
@@ -191,8 +189,8 @@ func (m *machine) finish(ctx context.Context, o outcome) {
 	event := &Event{Kind: Acted, Release: o.action.Release, At: &o.at, Result: &o.result}
 	if err := m.record(ctx, event); err != nil {
 		m.log.Error("journal refused a result", "action", o.action.Kind, "error", err)
-		m.wait()
-		pause := m.pause
+		m.acting.failed()
+		pause := m.acting.pause
 		m.underway.Go(func() {
 			select {
 			case <-time.After(pause):
@@ -203,26 +201,47 @@ func (m *machine) finish(ctx context.Context, o outcome) {
 		return
 	}
 	delete(m.cancels, o.at)
-	if o.result.Error == "" {
-		m.pause = 0
-		m.moved = m.moved || o.action.Kind == Start && m.app.routed(o.action.Release)
-		return
+	if o.result.Error != "" {
+		m.log.Warn("action did not succeed", "action", o.action.Kind, "release", o.action.Release, "reason", o.result.Error)
 	}
-	m.log.Warn("action did not succeed", "action", o.action.Kind, "release", o.action.Release, "reason", o.result.Error)
-	m.wait()
+	m.learn(o)
 }
 
-// wait holds decisions back after a failure, longer each time.
-func (m *machine) wait() {
-	m.pause = min(max(2*m.pause, firstPause), longestWait)
-	m.until = time.Now().Add(m.pause)
+// learn draws conclusions from what came of an action. An instance that does not
+// start is no reason to wait with anything else.
+func (m *machine) learn(o outcome) {
+	failed, heals := o.result.Error != "", o.action.Kind == Start && m.app.routed(o.action.Release)
+	switch {
+	case heals && failed:
+		m.healing.failed()
+	case heals:
+		m.healing.succeeded()
+		m.moved = true
+	case failed:
+		m.acting.failed()
+	case o.action.Release != "": // to insist succeeds also where what was wanted fails again and again
+		m.acting.succeeded()
+	}
+	if o.action.Kind == Route && !failed {
+		m.moved = true // its addresses are those of a moment
+		m.forgo()
+	}
+}
+
+// forgo gives up the starts of versions that have no traffic any more.
+func (m *machine) forgo() {
+	for at, action := range m.app.Pending {
+		if action.Kind == Start && !m.app.routed(action.Release) && action.Release != m.app.Current {
+			m.cancels[at]()
+		}
+	}
 }
 
 // rejoin tells the edge where instances answer that were started, or are well or
 // unwell again. While a routing is under way it waits: what is known here is what
 // was before, and must not come after it.
 func (m *machine) rejoin(ctx context.Context) {
-	if !m.moved || m.app.busy() || m.app.unsure || m.app.Routing == (Routing{}) {
+	if !m.moved || m.app.rerouting() || m.app.unsure || m.app.Routing == (Routing{}) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
@@ -261,10 +280,9 @@ func (m *machine) note(ctx context.Context, event *Event) {
 	}
 }
 
-// look returns how the instances are. Right after a failed start it does not
-// look, which gives the machine time before it tries again.
+// look returns how the instances are.
 func (m *machine) look(ctx context.Context) World {
-	if time.Since(m.looked) < lookEvery || time.Now().Before(m.until) || m.app.Routing == (Routing{}) {
+	if time.Since(m.looked) < lookEvery || m.app.Routing == (Routing{}) {
 		return World{}
 	}
 	m.looked = time.Now()
@@ -275,9 +293,9 @@ func (m *machine) look(ctx context.Context) World {
 		m.log.Warn("instances could not be looked at", "error", err)
 		return World{}
 	}
-	fit := [2]int{instances[m.app.Routing.Stable].Ready, instances[m.app.Routing.Canary].Ready}
-	m.fit, m.moved = fit, m.moved || fit != m.fit
-	return World{Instances: instances}
+	answer := [2]string{instances[m.app.Routing.Stable].At, instances[m.app.Routing.Canary].At}
+	m.answer, m.moved = answer, m.moved || answer != m.answer
+	return World{Instances: instances, Resting: !m.healing.over()}
 }
 
 // prepare binds an action to what the state says now, so that it does not read

@@ -15,8 +15,8 @@ func TestReliability26ANewerPlanIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct{ old, newer, want string }{
-		"version": {`"version":1,`, `"version":2,"replicas_of_tomorrow":2,`, "it has version 2, this davit knows versions up to 1"},
-		"field":   {`"version":1,`, `"version":1,"replicas_of_tomorrow":2,`, `unknown field "replicas_of_tomorrow"`},
+		"version": {`"version":2,`, `"version":3,"replicas_of_tomorrow":2,`, "it has version 3, this davit knows versions up to 2"},
+		"field":   {`"version":2,`, `"version":2,"replicas_of_tomorrow":2,`, `unknown field "replicas_of_tomorrow"`},
 	} {
 		text := strings.Replace(string(data), c.old, c.newer, 1)
 		if _, err := release.DecodePlan([]byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -82,6 +82,33 @@ func TestAHeldReleaseThatIsWorse(t *testing.T) {
 	})
 }
 
+// The edge takes the next step while a person holds the release, and its answer is
+// lost: it is told again where the release stands, so that what it counts counts.
+func TestAHeldReleaseWhoseRoutingNobodyKnows(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1"))
+		id := c.submit(t, plan("v2")).ID
+		for w.route("orders").Routing.Canary != id {
+			time.Sleep(100 * time.Millisecond)
+		}
+		w.change(func() { w.deaf = true })
+		for w.split(id) != 0.25 {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if err := c.Hold(t.Context(), id, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		w.change(func() { w.deaf, w.errors[id] = false, 0.5 })
+		if s := c.settle(t, id); s.Waiting == "" && s.Outcome != release.RolledBack {
+			t.Fatalf("got %s", dump(s))
+		}
+		time.Sleep(time.Minute)
+		if s := c.settle(t, id); s.Outcome != release.RolledBack {
+			t.Errorf("got %s", dump(s))
+		}
+	})
+}
+
 // One that waits for want of a proof can be let look on, instead of through.
 func TestAnUndecidedReleaseLooksOn(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {

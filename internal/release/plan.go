@@ -21,8 +21,9 @@ const PlanMediaType = "application/vnd.davit.plan.v1+json"
 // EvidenceMediaType names what the client found out before it shipped.
 const EvidenceMediaType = "application/vnd.davit.evidence.v1+json"
 
-// PlanVersion is the version of the plan's form that this package writes.
-const PlanVersion = 1
+// PlanVersion is the version of the plan's form that this package writes. It reads
+// older ones; in version 1 there were neither replicas nor limits, volumes and a guard.
+const PlanVersion = 2
 
 // Plan says what shall run, how it is proved, and how it goes out. It is
 // complete: the same plan means the same thing on any day. Image and
@@ -104,14 +105,19 @@ func DecodePlan(data []byte) (Plan, error) {
 
 // Validate says why a plan cannot be released.
 func (p Plan) Validate() error {
-	if p.Version != PlanVersion {
-		return fmt.Errorf("plan has version %d, this davit knows %d", p.Version, PlanVersion)
+	if p.Version < 1 || p.Version > PlanVersion {
+		return fmt.Errorf("plan has version %d, this davit knows versions 1 to %d", p.Version, PlanVersion)
 	}
 	if !ValidName(p.App) {
 		return fmt.Errorf("name: %q is not a DNS label of at most 40 characters (a-z, 0-9, -)", p.App)
 	}
 	if len(p.Hosts) == 0 {
 		return errors.New("hosts: at least one host name is needed")
+	}
+	for i, host := range p.Hosts {
+		if err := ValidateHost(host); err != nil {
+			return fmt.Errorf("hosts[%d]: %w", i, err)
+		}
 	}
 	if p.Image.Repository == "" || p.Image.Digest == "" {
 		return errors.New("plan names no image")

@@ -36,10 +36,13 @@ func (a *App) routed(id string) bool {
 // started folds the end of a start. What does not start has no traffic yet and is
 // rejected, or is missing for more traffic and sends the release back.
 func (a *App) started(r *Release, action Action, result Result) {
+	whole := result.Error == "" && !result.Canceled
+	if whole || action.Replicas > 0 { // some may run, whatever came of the others; old journals have one or none
+		a.Running[r.ID] = true
+	}
 	switch {
 	case result.Canceled:
-	case result.Error == "":
-		a.Running[r.ID] = true
+	case whole:
 		r.replicas = max(1, action.Replicas)
 		if r.Phase == PhaseSubmitted || r.Phase == PhaseVerified {
 			r.Phase = PhaseStarted

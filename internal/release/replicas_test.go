@@ -74,6 +74,67 @@ func TestMissingInstancesAreStartedAgain(t *testing.T) {
 	})
 }
 
+// A live version is looked after while another one is proved, and the edge is told
+// where it answers.
+func TestMissingInstancesAreStartedBesideAProof(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1", fourfold))
+		c.view(t)
+		w.change(func() { w.proving = make(chan struct{}) })
+		id := c.submit(t, plan("v2", fourfold)).ID
+		told := 0
+		w.change(func() { w.running["orders-1"], told = 1, w.told })
+		time.Sleep(5 * time.Second)
+		if s := c.find(t, id); s.Phase != release.PhaseSubmitted || w.instances("orders-1") != 4 {
+			t.Errorf("%d instances while %s", w.instances("orders-1"), dump(s))
+		}
+		w.change(func() {
+			if w.told == told {
+				t.Error("the edge was not told where the new ones answer")
+			}
+			close(w.proving)
+		})
+	})
+}
+
+// A live version whose instances do not start keeps nobody from taking a canary back.
+func TestARollbackDoesNotWaitForTheLiveVersion(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		c.ship(t, plan("v1", fourfold))
+		id := c.submit(t, plan("v2", fourfold)).ID
+		for w.route("orders").Routing.Canary != id {
+			time.Sleep(100 * time.Millisecond)
+		}
+		w.change(func() { w.running["orders-1"], w.failStart["orders-1"] = 3, true })
+		time.Sleep(5 * time.Minute) // the pauses are as long as they get
+		if s := c.find(t, id); s.Outcome != "" {
+			t.Fatalf("got %s", dump(s))
+		}
+		if err := c.Abort(t.Context(), id, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		if got := w.route("orders").Routing; got.Canary != "" {
+			t.Errorf("a tenth of a second later the edge routes %+v", got)
+		}
+	})
+}
+
+// What is left of a start that failed is stopped.
+func TestNothingIsLeftOfAStartThatFailed(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		w.change(func() { w.failStart["orders-1"], w.leaves = true, 2 })
+		if s := c.ship(t, plan("v1", fourfold)); s.Outcome != release.Rejected {
+			t.Errorf("got %s", dump(s))
+		}
+		c.view(t)
+		if got := w.alive(); len(got) > 0 {
+			t.Errorf("left are %v", got)
+		}
+	})
+}
+
 // The loss of one of several instances takes a canary back.
 func TestACanaryThatLosesAnInstanceIsTakenBack(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/davit-dev/davit/internal/release/analysis"
 	"github.com/davit-dev/davit/internal/verify"
@@ -134,6 +135,7 @@ func (s *situation) actions() []move {
 func (s *situation) failures(at int64, what string) []move {
 	fail := func(s *situation) string {
 		s.mishaps--
+		s.startSome(s.app.Pending[at])
 		s.done[at] = Result{Error: "it did not work"}
 		return ""
 	}
@@ -147,6 +149,13 @@ func (s *situation) failures(at int64, what string) []move {
 		}})
 	}
 	return moves
+}
+
+// startSome is what is left of a start that did not come to its end.
+func (s *situation) startSome(action Action) {
+	if _, there := s.instances[action.Release]; !there && action.Kind == Start {
+		s.instances[action.Release] = Health{Instances: 1, Ready: 1}
+	}
 }
 
 func (s *situation) carryOut(at int64) string {
@@ -184,10 +193,13 @@ func (s *situation) route(r Routing, version int64) {
 
 func (s *situation) finish(at int64, result Result) string {
 	action := s.app.Pending[at]
+	if result.Canceled {
+		s.startSome(action)
+	}
 	delete(s.done, at)
 	delete(s.canceled, at)
 	broken := s.record(Event{Kind: Acted, Release: action.Release, At: &at, Result: &result})
-	if action.Kind == Start && s.app.routed(action.Release) && result.Error == "" && !result.Canceled && !s.app.busy() && !s.app.unsure {
+	if action.Kind == Start && s.app.routed(action.Release) && result.Error == "" && !result.Canceled && !s.app.rerouting() && !s.app.unsure {
 		s.route(s.app.Routing, s.app.Version) // as the machine tells the edge the new addresses
 	}
 	return broken
@@ -429,6 +441,21 @@ func (s *situation) broken() string {
 	return ""
 }
 
+// resting says whether nothing is under way.
+func (s *situation) resting() bool {
+	return s.app.Current == "" && len(s.app.Pending) == 0 && !s.app.Removing
+}
+
+// left says what runs at rest that nobody needs.
+func (s *situation) left() string {
+	for id := range s.instances {
+		if id != s.app.Live {
+			return "an instance is left over"
+		}
+	}
+	return ""
+}
+
 // underway says whether the edge does what a pending action wants.
 func (s *situation) underway() bool {
 	action, pending := s.app.Pending[s.edgeVersion]
@@ -476,7 +503,7 @@ func appPrint(a *App, elapsed int64) string {
 	for _, r := range a.Releases {
 		fmt.Fprint(&text, "\n", r.ID, r.Digest[len("sha256:"):12], r.Phase, r.BackFrom, r.Outcome)
 		if r.Phase != PhaseEnded {
-			fmt.Fprint(&text, r.Step, r.Approved, r.Held, r.paused, r.waived, r.failure, r.short, r.replicas, r.incident() > 0, r.Stop, min(r.lapses, 2), r.reenter, r.units >= StepUnits, r.total > 0)
+			fmt.Fprint(&text, r.Step, r.Approved, r.Held, r.paused, r.waived, r.failure, r.short, r.replicas, r.incident(time.Duration(elapsed)*time.Millisecond) > 0, r.Stop, min(r.lapses, 2), r.reenter, r.units >= StepUnits, r.total > 0)
 			fmt.Fprint(&text, min(elapsed-r.entered, exploredMillis), min(elapsed-r.begun, 2*exploredMillis), elapsed-r.Elapsed)
 		}
 		if r.Phase != PhaseEnded && r.Verdict != nil {

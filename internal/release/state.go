@@ -32,7 +32,7 @@ type App struct {
 	Version  int64 // journal index of the action that set Routing
 	Removing bool
 	Releases []*Release
-	Running  map[string]bool   // releases with a production instance
+	Running  map[string]bool   // releases that may have production instances
 	Blocked  map[string]string // plan digest → release that was rolled back
 	Pending  map[int64]Action  // acting, not yet acted
 	Cursor   Cursor

@@ -110,7 +110,7 @@ func (a *App) summary(r *Release) Summary {
 		s.Finished = &r.Finished
 	}
 	if r.Phase == PhaseCanary || r.Phase == PhaseBaking {
-		s.Incident = r.incident()
+		s.Incident = r.incident(time.Duration(r.Elapsed) * time.Millisecond)
 	}
 	if r.Phase == PhaseCanary && r.units < StepUnits {
 		s.NeedUnits = StepUnits - r.units

@@ -19,8 +19,7 @@ type Journal interface {
 // Fleet runs the production instances of releases. All its methods are idempotent.
 type Fleet interface {
 	// Start returns when that many instances of the release are ready. Those that
-	// run already are left alone, and when one does not start, what this call has
-	// started is stopped.
+	// run already are left alone. When one does not start, others may run.
 	Start(ctx context.Context, release string, plan Plan, replicas int) error
 	// Stop ends them all; what they do with requests in flight is bounded by grace.
 	Stop(ctx context.Context, release string, grace time.Duration) error

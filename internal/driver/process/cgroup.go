@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,9 @@ import (
 // for each. It is written before they are made, so that whoever finds an instance
 // without a shim can remove them.
 const cgroupsName = "cgroups"
+
+// ownCgroup is the form of their names, with the instance's ID.
+var ownCgroup = regexp.MustCompile(`^davit-[0-9a-f]{8}-(.+)$`)
 
 // cgroupName is that of an instance's, which no other davit on the machine has.
 func (d *Driver) cgroupName(id string) string {
@@ -145,7 +149,10 @@ func removeCgroups(dir string) error {
 	}
 	named := map[string]bool{}
 	for line := range strings.Lines(string(data)) {
-		named[strings.TrimSuffix(line, "\n")] = true
+		path := strings.TrimSuffix(line, "\n")
+		if own := ownCgroup.FindStringSubmatch(filepath.Base(path)); own != nil && own[1] == filepath.Base(dir) {
+			named[path] = true // a line that a power cut has torn names nobody's, or another's
+		}
 	}
 	var errs []error
 	for _, path := range slices.Sorted(maps.Keys(named)) {
