@@ -41,21 +41,21 @@ func (b *batch) gains(psis []float64, tolerance float64) []float64 {
 	if b.canary == 0 || b.stable == 0 || b.units() > largestBatch {
 		return gains
 	}
-	sums, means, first := make([]float64, len(psis)), newNested(psis), make([]float64, len(psis))
+	sums, means, first := make([]float64, len(psis)), newNested(psis), make([]large, len(psis))
 	good := b.stable - b.stableFailed
 	coin := good * math.Log1p(-tolerance) // log of the probability of m more failures
 	odds := math.Log(tolerance) - math.Log1p(-tolerance)
 	begun := false
 	for m := 0.0; m <= good; m++ {
 		if p := math.Exp(coin); p >= rare {
-			b.logMeans(means, b.canaryFailed+b.stableFailed+m)
+			b.means(means, b.canaryFailed+b.stableFailed+m)
 			if !begun {
-				copy(first, means.logs)
+				copy(first, means.means)
 				begun = true
 			}
 			more := false
-			for i, mean := range means.logs {
-				term := p * math.Exp(first[i]-mean)
+			for i, mean := range means.means {
+				term := p * first[i].over(mean)
 				sums[i] += term
 				more = more || term > sums[i]*negligible
 			}
@@ -68,15 +68,15 @@ func (b *batch) gains(psis []float64, tolerance float64) []float64 {
 		coin += math.Log((good-m)/(m+1)) + odds
 	}
 	for i, psi := range psis {
-		gains[i] = b.canaryFailed*math.Log(psi) - first[i] + math.Log(sums[i])
+		gains[i] = b.canaryFailed*math.Log(psi) - first[i].log() + math.Log(sums[i])
 	}
 	return gains
 }
 
-// logMeans computes ln E[ψ^j] for j hypergeometric: the canary's failures when so
+// means computes E[ψ^j] for j hypergeometric: the canary's failures when so
 // many units failed in all. With r_j = h(j+1)/h(j) it is the ratio of the nested
 // products 1 + r_0·ψ·(1 + r_1·ψ·(…)) at ψ and at 1, times ψ to the least j.
-func (b *batch) logMeans(n *nested, failed float64) {
+func (b *batch) means(n *nested, failed float64) {
 	least, most := max(0, failed-b.stable), min(b.canary, failed)
 	n.reset()
 	for j := most - 1; j >= least; j-- {
@@ -92,14 +92,28 @@ type nested struct {
 	values []float64
 	units  []float64 // what stands for one, and value for itself, times e^lost
 	lost   []float64
-	logs   []float64 // of the values over the last one, when it is finished
+	means  []large  // the values over the last one, when it is finished
+}
+
+// large is a number that may be too large for floating point: value·e^more.
+type large struct{ value, more float64 }
+
+func (s large) log() float64 { return math.Log(s.value) + s.more }
+
+// over is s/other.
+func (s large) over(other large) float64 {
+	quotient := s.value / other.value
+	if s.more != other.more { // rarely: logarithms and their inverses are what costs time
+		quotient *= math.Exp(s.more - other.more)
+	}
+	return quotient
 }
 
 func newNested(psis []float64) *nested {
 	n := len(psis) + 1
 	return &nested{
 		psis: append(append(make([]float64, 0, n), psis...), 1), values: make([]float64, n),
-		units: make([]float64, n), lost: make([]float64, n), logs: make([]float64, n-1),
+		units: make([]float64, n), lost: make([]float64, n), means: make([]large, n-1),
 	}
 }
 
@@ -111,24 +125,24 @@ func (n *nested) reset() {
 
 // wrap makes 1 + r·ψ·(…) of each.
 func (n *nested) wrap(r float64) {
+	values, units := n.values[:len(n.psis)], n.units[:len(n.psis)] // the compiler sees that they are alike long
 	for i, psi := range n.psis {
-		v := n.units[i] + r*psi*n.values[i]
+		v := units[i] + r*psi*values[i]
 		if v > 1e200 {
 			v *= 1e-200
-			n.units[i] *= 1e-200
+			units[i] *= 1e-200
 			n.lost[i] += 200 * math.Ln10
 		}
-		n.values[i] = v
+		values[i] = v
 	}
 }
 
 func (n *nested) finish(least float64) {
 	last := len(n.values) - 1
-	whole := math.Log(n.values[last]) + n.lost[last]
-	for i := range n.logs {
-		n.logs[i] = math.Log(n.values[i]) + n.lost[i] - whole
+	for i := range n.means {
+		n.means[i] = large{n.values[i] / n.values[last], n.lost[i] - n.lost[last]}
 		if least > 0 {
-			n.logs[i] += least * math.Log(n.psis[i])
+			n.means[i].more += least * math.Log(n.psis[i])
 		}
 	}
 }

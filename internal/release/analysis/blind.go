@@ -1,5 +1,7 @@
 package analysis
 
+import "slices"
+
 // blind is the evidence that does not know the split: about errors alone, for a
 // canary that is worse and for one that is not. Cohorts make batches; none of
 // them goes across a change of step or weight.
@@ -26,7 +28,8 @@ func (b *blind) add(c Cohort, tolerance float64) {
 	if b.pending.units() < batchUnits {
 		return
 	}
-	b.worse.score(c.Step, b.pending, tolerance)
-	b.notWorse.score(c.Step, b.pending, tolerance)
+	gains := b.pending.gains(slices.Concat(b.worse.psis, b.notWorse.psis), tolerance)
+	b.worse.score(c.Step, gains[:len(b.worse.psis)])
+	b.notWorse.score(c.Step, gains[len(b.worse.psis):])
 	b.pending = batch{}
 }

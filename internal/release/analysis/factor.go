@@ -37,13 +37,18 @@ func (r ratio) stable(rho float64) float64 {
 // all units of a cohort are judged under the same guess.
 func gain(c Cohort, rhos []float64, tolerance float64) float64 {
 	r, sum := newRatio(rhos, c.Weight, tolerance), 0.0
-	for y, rho := range rhos {
-		// Most classes of a small cohort are empty, and logarithms are what costs time.
-		if n := c.Canary.Units[y]; n > 0 {
-			sum += float64(n) * r.canary(rho)
+	for y := 0; y < len(rhos); {
+		// Logarithms are what costs time: one for all classes that an alternative does
+		// not tell apart, and none for those without units.
+		rho, canary, stable := rhos[y], int64(0), int64(0)
+		for ; y < len(rhos) && rhos[y] == rho; y++ {
+			canary, stable = canary+c.Canary.Units[y], stable+c.Stable.Units[y]
 		}
-		if n := c.Stable.Units[y]; n > 0 {
-			sum += float64(n) * r.stable(rho)
+		if canary > 0 {
+			sum += float64(canary) * r.canary(rho)
+		}
+		if stable > 0 {
+			sum += float64(stable) * r.stable(rho)
 		}
 	}
 	return sum

@@ -20,9 +20,9 @@ func newHypergeometric(steps int, psis ...float64) hypergeometric {
 	return hypergeometric{psis: psis, steps: steps, logs: make([]float64, steps*len(psis))}
 }
 
-// score takes the next batch of a step.
-func (h *hypergeometric) score(step int, b batch, tolerance float64) {
-	for i, gain := range b.gains(h.psis, tolerance) {
+// score takes what the next batch of a step gains, by psi.
+func (h *hypergeometric) score(step int, gains []float64) {
+	for i, gain := range gains {
 		h.logs[step*len(h.psis)+i] += gain
 	}
 }

@@ -1,6 +1,9 @@
 package analysis
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // process is a mixture of e-processes: one component for each alternative and
 // each step at which it starts afresh. A component is one before its step, so
@@ -38,15 +41,24 @@ func (p *process) prior(component int) float64 {
 // since its step would explain as well.
 func (p *process) logE(owed []float64) float64 {
 	highest := math.Inf(-1)
-	for i, l := range p.logs {
-		highest = max(highest, l-owed[i%p.steps])
+	for of := range slices.Chunk(p.logs, p.steps) {
+		for step, l := range of {
+			highest = max(highest, l-owed[step])
+		}
 	}
 	sum := 0.0
-	for i, l := range p.logs {
-		sum += p.prior(i) * math.Exp(l-owed[i%p.steps]-highest)
+	for i, a := range p.alternatives {
+		for step, l := range p.logs[i*p.steps : (i+1)*p.steps] {
+			if below := l - owed[step] - highest; below > nothing {
+				sum += a.weight / float64(p.steps) * math.Exp(below)
+			}
+		}
 	}
 	return highest + math.Log(sum)
 }
+
+// nothing is the log of a share of the whole that floating point does not see.
+const nothing = -45
 
 // best is the component with the greatest evidence, "" if none has risen above
 // its start. So it has seen units: one whose step is yet to come stands at zero.
