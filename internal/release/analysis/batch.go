@@ -92,7 +92,7 @@ type nested struct {
 	values []float64
 	units  []float64 // what stands for one, and value for itself, times e^lost
 	lost   []float64
-	means  []large  // the values over the last one, when it is finished
+	means  []large // the values over the last one, when it is finished
 }
 
 // large is a number that may be too large for floating point: value·e^more.
