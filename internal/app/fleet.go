@@ -78,7 +78,7 @@ func (f *fleet) Stop(ctx context.Context, id string, grace time.Duration) error 
 
 // Health implements release.Fleet.
 func (f *fleet) Health(ctx context.Context, app string) (map[string]release.Health, error) {
-	instances, err := f.driver.List(ctx)
+	instances, err := f.driver.ListApp(ctx, app)
 	if err != nil {
 		return nil, err
 	}

@@ -10,11 +10,13 @@ import (
 	"github.com/davit-dev/davit/internal/release/analysis"
 )
 
-// The machine's rhythm: how often cohorts are fetched during a canary, how
-// often instances are looked at, and how long it waits after something failed.
+// The machine's rhythm: how often cohorts are fetched during a canary, and how often
+// instances are looked at, while something is under way and at rest.
 const (
 	tick      = 250 * time.Millisecond
 	lookEvery = 500 * time.Millisecond
+	restTick  = time.Second
+	restEvery = 5 * time.Second
 )
 
 // machine drives one app: it appends what Decide wants, acts, and appends what
@@ -68,12 +70,17 @@ func (m *machine) run(ctx context.Context) {
 	for at, action := range m.app.Pending {
 		m.launch(ctx, at, action)
 	}
-	ticker := time.NewTicker(tick)
+	pace := tick
+	ticker := time.NewTicker(pace)
 	defer ticker.Stop()
 	var world World
 	for ctx.Err() == nil {
 		m.settle(ctx, world)
 		world = World{}
+		if now := m.pace(); now != pace {
+			pace = now
+			ticker.Reset(pace)
+		}
 		select {
 		case <-ctx.Done():
 		case a := <-m.asks:
@@ -280,9 +287,26 @@ func (m *machine) note(ctx context.Context, event *Event) {
 	}
 }
 
+// resting says whether nothing is under way, nor to be told to the edge.
+func (m *machine) resting() bool {
+	return m.app.Current == "" && len(m.app.Pending) == 0 && !m.moved
+}
+
+// pace is how often the loop looks around.
+func (m *machine) pace() time.Duration {
+	if m.resting() {
+		return restTick
+	}
+	return tick
+}
+
 // look returns how the instances are.
 func (m *machine) look(ctx context.Context) World {
-	if time.Since(m.looked) < lookEvery || m.app.Routing == (Routing{}) {
+	every := lookEvery
+	if m.resting() {
+		every = restEvery
+	}
+	if time.Since(m.looked) < every || m.app.Routing == (Routing{}) {
 		return World{}
 	}
 	m.looked = time.Now()

@@ -19,6 +19,7 @@ type Driver interface {
 	Start(ctx context.Context, spec driver.Spec) (driver.Instance, error)
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	List(ctx context.Context) ([]driver.Instance, error)
+	ListApp(ctx context.Context, app string) ([]driver.Instance, error)
 	Logs(ctx context.Context, app string, wanted func(id string) bool, follow bool, tail int) (io.ReadCloser, error)
 }
 

@@ -15,6 +15,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,6 +143,17 @@ func removeAll(dir string) error {
 // left behind is cleaned away: its program has died with it. A shim that does
 // not answer is listed as it was last known, and with that as the reason.
 func (d *Driver) List(ctx context.Context) ([]driver.Instance, error) {
+	return d.list(ctx, func(string) bool { return true })
+}
+
+// ListApp returns the instances of an app as List does, and asks no others. The IDs of an
+// app's instances have to begin with its name and a hyphen.
+func (d *Driver) ListApp(ctx context.Context, app string) ([]driver.Instance, error) {
+	found, err := d.list(ctx, func(id string) bool { return strings.HasPrefix(id, app+"-") })
+	return slices.DeleteFunc(found, func(i driver.Instance) bool { return i.App != app }), err
+}
+
+func (d *Driver) list(ctx context.Context, wanted func(id string) bool) ([]driver.Instance, error) {
 	entries, err := os.ReadDir(d.cfg.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("list instances: %w", err)
@@ -148,7 +161,7 @@ func (d *Driver) List(ctx context.Context) ([]driver.Instance, error) {
 	answers := make([]*driver.Instance, len(entries))
 	var asking sync.WaitGroup
 	for i, entry := range entries {
-		if entry.IsDir() && validID.MatchString(entry.Name()) {
+		if entry.IsDir() && validID.MatchString(entry.Name()) && wanted(entry.Name()) {
 			asking.Go(func() { answers[i] = d.look(ctx, entry.Name()) })
 		}
 	}
