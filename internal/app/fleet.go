@@ -100,7 +100,7 @@ func healthOf(instances []driver.Instance, app string, hide func(string) string)
 		}
 		if i.State == driver.Ready {
 			one.Ready++
-			one.At = strings.Join(at[releaseOf(i)], " ")
+			one.At = strings.Join(at[releaseOf(i)].well, " ")
 		}
 		if telling := i.Restarts > 0 || i.State != driver.Ready; telling || one.Reason == "" {
 			one.Reason = hide(cmp.Or(i.Reason, i.Ended))

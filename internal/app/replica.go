@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,25 +38,35 @@ func releaseOf(i driver.Instance) string {
 	return release
 }
 
-// answering returns where each release answers: at its instances that are well,
-// or at all of them where none is, since one may be by the time it is asked.
-func answering(instances []driver.Instance) map[string][]string {
+// answers are where the instances of a release answer: those that are well, and the
+// others.
+type answers struct{ well, unwell []string }
+
+// answering returns where each release answers. Where no instance is well all of
+// them count as such, since one may be by the time it is asked.
+func answering(instances []driver.Instance) map[string]answers {
 	instances = slices.SortedFunc(slices.Values(instances), func(a, b driver.Instance) int {
 		_, m := replicaOf(a.ID)
 		_, n := replicaOf(b.ID)
 		return cmp.Compare(m, n)
 	})
-	all, well := map[string][]string{}, map[string][]string{}
+	all := map[string]answers{}
 	for _, i := range instances {
-		release := releaseOf(i)
 		if i.Address == "" {
 			continue // it waits for what it needs, and has no port yet
 		}
-		all[release] = append(all[release], i.Address)
+		at := all[releaseOf(i)]
 		if i.State == driver.Ready {
-			well[release] = append(well[release], i.Address)
+			at.well = append(at.well, i.Address)
+		} else {
+			at.unwell = append(at.unwell, i.Address)
+		}
+		all[releaseOf(i)] = at
+	}
+	for release, at := range all {
+		if len(at.well) == 0 {
+			all[release] = answers{well: at.unwell}
 		}
 	}
-	maps.Copy(all, well)
 	return all
 }

@@ -51,9 +51,9 @@ func TestWhereReleasesAnswer(t *testing.T) {
 		instance("a-1-r10", driver.Ready, 10), instance("a-1-r2", driver.Ready, 2), instance("a-1", driver.Ready, 1),
 		instance("a-1-r3", driver.Backoff, 3), instance("b-7", driver.Starting, 7), instance("b-7-r2", driver.Backoff, 8),
 	})
-	want := map[string][]string{
-		"a-1": {"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:10"},
-		"b-7": {"127.0.0.1:7", "127.0.0.1:8"},
+	want := map[string]answers{
+		"a-1": {well: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:10"}, unwell: []string{"127.0.0.1:3"}},
+		"b-7": {well: []string{"127.0.0.1:7", "127.0.0.1:8"}},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", got, want)

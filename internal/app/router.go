@@ -68,7 +68,7 @@ func (r *router) Set(ctx context.Context, all ...release.Traffic) error {
 	return r.apply(ctx, next)
 }
 
-func productionRoute(t release.Traffic, addresses map[string][]string) traffic.Route {
+func productionRoute(t release.Traffic, addresses map[string]answers) traffic.Route {
 	route := traffic.Route{
 		App: t.App, Version: t.Version, Listener: traffic.Production, Hosts: t.Hosts,
 		Stable: target(t.Routing.Stable, addresses),
@@ -109,12 +109,12 @@ func durations(all []time.Duration) []quantity.Duration {
 // connections (RFC 863) until the engine has started the instance again.
 const nowhere = "127.0.0.1:9"
 
-func target(id string, addresses map[string][]string) *traffic.Target {
-	found := addresses[id]
-	if len(found) == 0 {
-		found = []string{nowhere}
+func target(id string, addresses map[string]answers) *traffic.Target {
+	at := addresses[id]
+	if len(at.well) == 0 {
+		at.well = []string{nowhere}
 	}
-	return &traffic.Target{Label: id, Addresses: found}
+	return &traffic.Target{Label: id, Addresses: at.well, Spare: at.unwell}
 }
 
 // stage routes the staging listener's requests for the app to one instance.
@@ -212,7 +212,7 @@ func (r *router) lapsed(ctx context.Context, app string) (bool, error) {
 }
 
 // addresses returns where each release's production instances answer.
-func (r *router) addresses(ctx context.Context) (map[string][]string, error) {
+func (r *router) addresses(ctx context.Context) (map[string]answers, error) {
 	instances, err := r.instances.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list instances: %w", err)

@@ -80,7 +80,7 @@ func (x *exchange) transport() *http.Transport {
 	v := x.target.version
 	x.http2 = false
 	if x.in.ProtoMajor == 2 {
-		speaks, known := v.dialect.speaksHTTP2(x.in.Context(), x.target.address(x.turn))
+		speaks, known := v.dialect.speaksHTTP2(x.in.Context(), x.address())
 		x.http2 = speaks || !known && isGRPC(x.in.Header)
 	}
 	if x.http2 {

@@ -58,7 +58,7 @@ func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	for {
 		transport := x.transport()
 		attempt := out.WithContext(x.cancelable(ctx))
-		attempt.URL = addressed(out.URL, x.target.address(x.turn))
+		attempt.URL = addressed(out.URL, x.address())
 		if x.body != nil {
 			attempt.Body = x.body
 		}
@@ -165,7 +165,6 @@ func (x *exchange) next() bool {
 	}
 	if x.left > 0 {
 		x.left--
-		x.turn++
 		return true
 	}
 	if x.claimed.pinned {
@@ -183,6 +182,11 @@ func (x *exchange) next() bool {
 // hold makes t the target of the exchange.
 func (x *exchange) hold(t *target) {
 	x.target, x.turn, x.left = t, t.turn(), len(t.addresses)-1
+}
+
+// address is where the request is sent to now.
+func (x *exchange) address() string {
+	return x.target.address(x.turn, len(x.target.addresses)-1-x.left)
 }
 
 // unanswered ends a request that no version answered. A client that is gone gets

@@ -67,7 +67,7 @@ func (x *exchange) mirror(out *http.Request) {
 	x.claimed.mirror = nil
 	ctx, cancel := context.WithTimeout(context.Background(), mirrorTime)
 	twin := out.Clone(ctx)
-	twin.URL = addressed(out.URL, to.address(to.turn()))
+	twin.URL = addressed(out.URL, to.address(to.turn(), 0))
 	twin.Body, twin.GetBody, twin.Trailer = nil, nil, nil
 	twin.Header.Set(mirrorHeader, "1")
 	r := x.door.router

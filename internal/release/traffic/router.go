@@ -3,6 +3,7 @@ package traffic
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -214,7 +215,7 @@ func (a *app) target(t *Target) *target {
 		v = newVersion(t.Label)
 		a.versions[t.Label] = v
 	}
-	return &target{version: v, addresses: t.Addresses}
+	return &target{version: v, addresses: slices.Concat(t.Addresses, t.Spare), turns: len(t.Addresses)}
 }
 
 // replace puts the next route, or nil, in the place of the app's present one.

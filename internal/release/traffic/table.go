@@ -65,6 +65,9 @@ type Target struct {
 	Label string `json:"label"`
 	// Addresses, host:port each, take turns.
 	Addresses []string `json:"addresses"`
+	// Spare are addresses of the version that were not well when the table was made.
+	// They are tried last, when all others refuse.
+	Spare []string `json:"spare,omitempty"`
 }
 
 // maxTableBytes bounds an encoded table: some ten thousand routes.

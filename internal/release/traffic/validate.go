@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -102,10 +103,10 @@ func (t *Target) validate() error {
 	if !validVersion(t.Label) {
 		return fmt.Errorf("label %q is not 1 to %d printable ASCII characters without spaces", t.Label, maxLabel)
 	}
-	if len(t.Addresses) == 0 || len(t.Addresses) > maxAddresses {
-		return fmt.Errorf("%s has %d addresses, allowed are 1 to %d", t.Label, len(t.Addresses), maxAddresses)
+	if len(t.Addresses) == 0 || len(t.Addresses)+len(t.Spare) > maxAddresses {
+		return fmt.Errorf("%s has %d addresses and %d to spare, allowed are 1 to %d in all", t.Label, len(t.Addresses), len(t.Spare), maxAddresses)
 	}
-	for _, a := range t.Addresses {
+	for _, a := range slices.Concat(t.Addresses, t.Spare) {
 		host, port, err := net.SplitHostPort(a)
 		number, bad := strconv.ParseUint(port, 10, 16)
 		if err != nil || bad != nil || number == 0 || !validHost(host) {

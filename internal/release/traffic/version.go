@@ -39,16 +39,23 @@ func (v *version) closeIdle() {
 // target is a version as one route names it.
 type target struct {
 	version   *version
-	addresses []string
+	addresses []string // those that take turns, and then the spare ones
+	turns     int      // how many take turns
 }
 
 // turn returns the index of the address whose turn it is.
 func (t *target) turn() int {
-	if len(t.addresses) == 1 {
+	if t.turns == 1 {
 		return 0
 	}
-	return int(t.version.turn.Add(1) % uint64(len(t.addresses)))
+	return int(t.version.turn.Add(1) % uint64(t.turns))
 }
 
-// address returns the address at index i, counted round and round.
-func (t *target) address(i int) string { return t.addresses[i%len(t.addresses)] }
+// address returns the one to try after so many others, by whose turn it is; tried is
+// below the number of all addresses.
+func (t *target) address(turn, tried int) string {
+	if tried < t.turns {
+		return t.addresses[(turn+tried)%t.turns]
+	}
+	return t.addresses[tried]
+}
