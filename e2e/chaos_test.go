@@ -233,6 +233,10 @@ func (c *chaos) killEdge() {
 	})
 }
 
+// dying is how long a killed process may still have connections: they are closed with
+// the last of its threads, and it counts as ended with the first.
+const dying = 200 * time.Millisecond
+
 // killInstance loses what is in flight on an instance. What comes until it is back
 // goes to another one, of a canary that has no other to the live version. It returns
 // the release whose instance was killed.
@@ -247,7 +251,7 @@ func (c *chaos) killInstance(id string) (killed string) {
 	i := own[c.rng.IntN(len(own))]
 	from := time.Now()
 	c.end(i.PID, "orders")
-	c.lost = append(c.lost, loss{"on an instance", from, time.Now()})
+	c.lost = append(c.lost, loss{"on an instance", from, time.Now().Add(dying)})
 	until(c.t, "the instance "+i.ID, 20*time.Second, func() bool { return c.ready(i.ID, i.PID) })
 	c.kills["instance"]++
 	return id
