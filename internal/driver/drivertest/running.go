@@ -168,8 +168,12 @@ func foundAgain(t *testing.T, s *suite) {
 	if err != nil || len(list) != 1 || list[0] != i {
 		t.Fatalf("started %+v, found %+v, %v", i, list, err)
 	}
+	lister, ok := other.(AppLister)
+	if !ok {
+		t.Fatalf("a %T lists no apps", other)
+	}
 	for app, want := range map[string]int{"app": 1, "ap": 0, "app-1": 0, "other": 0} {
-		if list, err := other.ListApp(t.Context(), app); err != nil || len(list) != want {
+		if list, err := lister.ListApp(t.Context(), app); err != nil || len(list) != want {
 			t.Errorf("of %s there are %+v, %v", app, list, err)
 		}
 	}

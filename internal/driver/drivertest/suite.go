@@ -19,8 +19,12 @@ type Driver interface {
 	Start(ctx context.Context, spec driver.Spec) (driver.Instance, error)
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	List(ctx context.Context) ([]driver.Instance, error)
-	ListApp(ctx context.Context, app string) ([]driver.Instance, error)
 	Logs(ctx context.Context, app string, wanted func(id string) bool, follow bool, tail int) (io.ReadCloser, error)
+}
+
+// AppLister lists the instances of one app, without asking others.
+type AppLister interface {
+	ListApp(ctx context.Context, app string) ([]driver.Instance, error)
 }
 
 // Open returns a new driver over the same instances each time it is called.
