@@ -18,9 +18,7 @@ func TestNothingGoesFurtherInAnIncident(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		id := c.submit(t, plan("v2", func(p *release.Plan) { p.Release.Deadline = quantity.Duration(time.Hour) })).ID
-		for w.route("orders").Routing.Canary != id {
-			time.Sleep(100 * time.Millisecond)
-		}
+		w.awaitCanary(id)
 		w.both(0.6)
 		time.Sleep(90 * time.Second)
 		if s := c.find(t, id); s.Outcome != "" || s.Step != 1 || s.Incident < 0.5 {

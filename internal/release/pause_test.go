@@ -13,9 +13,7 @@ func TestAPersonHoldsARelease(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		id := c.submit(t, plan("v2")).ID
-		for w.route("orders").Routing.Canary != id {
-			time.Sleep(100 * time.Millisecond)
-		}
+		w.awaitCanary(id)
 		if err := c.Resume(t.Context(), id, "ada"); refusal(t, err, release.CodeState).Message != id+" is not held" {
 			t.Errorf("resumed before it was held: %v", err)
 		}
@@ -68,9 +66,7 @@ func TestAHeldReleaseThatIsWorse(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		id := c.submit(t, plan("v2")).ID
-		for w.route("orders").Routing.Canary != id {
-			time.Sleep(100 * time.Millisecond)
-		}
+		w.awaitCanary(id)
 		if err := c.Hold(t.Context(), id, "ada"); err != nil {
 			t.Fatal(err)
 		}
@@ -88,9 +84,7 @@ func TestAHeldReleaseWhoseRoutingNobodyKnows(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1"))
 		id := c.submit(t, plan("v2")).ID
-		for w.route("orders").Routing.Canary != id {
-			time.Sleep(100 * time.Millisecond)
-		}
+		w.awaitCanary(id)
 		w.change(func() { w.deaf = true })
 		for w.split(id) != 0.25 {
 			time.Sleep(100 * time.Millisecond)

@@ -109,9 +109,7 @@ func TestARoutingThatNobodyKnowsOfIsTakenBack(t *testing.T) {
 		c.ship(t, plan("v1"))
 		w.change(func() { w.deaf = true })
 		id := c.submit(t, plan("v2")).ID
-		for w.route("orders").Routing.Canary != id {
-			time.Sleep(100 * time.Millisecond) // virtual
-		}
+		w.awaitCanary(id)
 		if err := c.Abort(t.Context(), id, "ada"); err != nil {
 			t.Fatal(err)
 		}

@@ -102,9 +102,7 @@ func TestARollbackDoesNotWaitForTheLiveVersion(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *world, c *control) {
 		c.ship(t, plan("v1", fourfold))
 		id := c.submit(t, plan("v2", fourfold)).ID
-		for w.route("orders").Routing.Canary != id {
-			time.Sleep(100 * time.Millisecond)
-		}
+		w.awaitCanary(id)
 		w.change(func() { w.running["orders-1"], w.failStart["orders-1"] = 3, true })
 		time.Sleep(5 * time.Minute) // the pauses are as long as they get
 		if s := c.find(t, id); s.Outcome != "" {
@@ -157,9 +155,7 @@ func TestMoreInstancesThatDoNotStart(t *testing.T) {
 		inBubble(t, func(t *testing.T, w *world, c *control) {
 			c.ship(t, plan("v1", fourfold))
 			id := c.submit(t, plan("v2", fourfold)).ID
-			for w.route("orders").Routing.Canary != id {
-				time.Sleep(100 * time.Millisecond)
-			}
+			w.awaitCanary(id)
 			w.change(func() { w.failStart[id] = true })
 			if s := c.settle(t, id); s.Outcome != release.RolledBack || s.Reason != "starting more instances: exit status 2" {
 				t.Errorf("got %s", dump(s))
@@ -173,9 +169,7 @@ func TestMoreInstancesThatDoNotStart(t *testing.T) {
 		inBubble(t, func(t *testing.T, w *world, c *control) {
 			c.ship(t, plan("v1", fourfold))
 			id := c.submit(t, plan("v2", fourfold, func(p *release.Plan) { p.Release.Deadline = quantity.Duration(time.Hour) })).ID
-			for w.route("orders").Routing.Canary != id {
-				time.Sleep(100 * time.Millisecond)
-			}
+			w.awaitCanary(id)
 			w.change(func() { w.stalled = make(chan struct{}) })
 			time.Sleep(time.Minute)
 			if s := c.find(t, id); s.Step != 1 || s.Outcome != "" {

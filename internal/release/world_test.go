@@ -318,6 +318,13 @@ func (w *world) route(app string) release.Traffic {
 	return w.table[app]
 }
 
+// awaitCanary lets virtual time pass until the release has traffic.
+func (w *world) awaitCanary(id string) {
+	for w.route("orders").Routing.Canary != id {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
 // alive lists the instances.
 func (w *world) alive() []string {
 	w.mu.Lock()
