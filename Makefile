@@ -47,7 +47,7 @@ bench-check: ## davit check beside hadolint's assertions, dockerfilelint and She
 	$(GO) run ./bench/check -rounds $(ROUNDS) -page docs/hadolint.md
 
 RUNS ?= 10000
-bench-canary: ## verdicts on simulated releases, beside Flagger's, Argo Rollouts' and Kayenta's; writes docs/canary.md; takes 20 to 30 minutes
+bench-canary: ## verdicts on simulated releases, beside Flagger's, Argo Rollouts' and Kayenta's; writes docs/canary.md; takes about a quarter of an hour
 	mkdir -p docs/canary
 	$(GO) run ./bench/canary -runs $(RUNS) -page docs/canary.md -plots docs/canary
 

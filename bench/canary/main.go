@@ -39,7 +39,8 @@ func main() {
 	flag.BoolVar(&o.figures, "figures", false, "measure two cells alone and print what is known a verdict by, in JSON")
 	flag.StringVar(&o.profile, "cpuprofile", "", "file to write a CPU profile to")
 	flag.Parse()
-	debug.SetGCPercent(400) // nearly everything is short-lived
+	debug.SetGCPercent(-1) // nearly everything is short-lived
+	debug.SetMemoryLimit(256 << 20)
 	kept, err := bench(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "canary: error:", err)

@@ -10,21 +10,22 @@ import (
 type alternative struct {
 	name   string
 	weight float64 // of all its components together in the mixture
-	// ratios guesses ρ(y) = q_c(y)/q̃_b(y). For the alternatives of one process it
-	// is monotone in y, whatever is guessed; DESIGN.md says why that is needed.
-	ratios func(g guess) []float64
+	// tilt says, up to a factor, what each class is multiplied by. For the alternatives
+	// of one process it is monotone in the class, whatever is guessed; DESIGN.md says
+	// why that is needed.
+	tilt func(g guess, by []float64)
 }
 
 // guess is what is believed of the stable version before the units are seen: the
 // shares of the outcome classes, and what they are when the tolerated share of
 // units fails besides.
-type guess struct{ raw, shifted []float64 }
+type guess struct{ raw, shifted, scratch []float64 }
 
 // guessing makes the guess out of the shares of a past.
 func guessing(raw []float64, tolerance float64) guess {
 	last := len(raw) - 1
 	failed := shift(raw[last], tolerance)
-	g := guess{raw: raw, shifted: make([]float64, len(raw))}
+	g := guess{raw: raw, shifted: make([]float64, len(raw)), scratch: make([]float64, len(raw))}
 	for y := range raw[:last] {
 		g.shifted[y] = raw[y] / (1 - raw[last]) * (1 - failed)
 	}
@@ -32,25 +33,24 @@ func guessing(raw []float64, tolerance float64) guess {
 	return g
 }
 
-// multiplied scales the shares by factors so that they are shares again, and
-// returns what each was multiplied by.
-func (g guess) multiplied(by func(y int) float64) []float64 {
-	ratios := make([]float64, len(g.shifted))
+// ratios guesses ρ(y) = q_c(y)/q̃_b(y) for an alternative: what the shares are
+// multiplied by so that they are shares again. They are valid until the next call.
+func (g guess) ratios(a alternative) []float64 {
+	a.tilt(g, g.scratch)
 	sum := 0.0
 	for y, q := range g.shifted {
-		ratios[y] = by(y)
-		sum += q * ratios[y]
+		sum += q * g.scratch[y]
 	}
-	for y := range ratios {
-		ratios[y] /= sum
+	for y := range g.scratch {
+		g.scratch[y] /= sum
 	}
-	return ratios
+	return g.scratch
 }
 
 // told returns the ratios of an alternative for outcomes of which so many classes
 // are told apart: all, or good and failed alone.
 func (g guess) told(a alternative, classes int) []float64 {
-	ratios := a.ratios(g)
+	ratios := g.ratios(a)
 	if classes == len(ratios) {
 		return ratios
 	}
@@ -61,40 +61,36 @@ func (g guess) told(a alternative, classes int) []float64 {
 
 // odds multiplies the odds of an error by psi.
 func odds(name string, weight, psi float64) alternative {
-	return alternative{name, weight, func(g guess) []float64 {
-		last := len(g.shifted) - 1
-		return g.multiplied(func(y int) float64 {
-			if y == last {
-				return psi
-			}
-			return 1
-		})
+	return alternative{name, weight, func(_ guess, by []float64) {
+		last := len(by) - 1
+		for y := range last {
+			by[y] = 1
+		}
+		by[last] = psi
 	}}
 }
 
 // slower moves all of the distribution towards the slow classes and the error:
 // each class by e^λs, s being its mid-rank among the stable version's outcomes.
 func slower(weight, lambda float64) alternative {
-	return alternative{fmt.Sprintf("slower throughout (λ=%v)", lambda), weight, func(g guess) []float64 {
+	return alternative{fmt.Sprintf("slower throughout (λ=%v)", lambda), weight, func(g guess, by []float64) {
 		below := 0.0
-		ranks := make([]float64, len(g.shifted))
 		for y, q := range g.shifted {
-			ranks[y] = below + q/2
+			by[y] = math.Exp(lambda * (below + q/2))
 			below += q
 		}
-		return g.multiplied(func(y int) float64 { return math.Exp(lambda * ranks[y]) })
 	}}
 }
 
 // tail multiplies what is at least as slow as a class.
 func tail(name string, weight float64, from int, times float64) alternative {
-	return alternative{fmt.Sprintf("%s ×%v", name, times), weight, func(g guess) []float64 {
-		return g.multiplied(func(y int) float64 {
+	return alternative{fmt.Sprintf("%s ×%v", name, times), weight, func(_ guess, by []float64) {
+		for y := range by {
+			by[y] = 1
 			if y >= from {
-				return times
+				by[y] = times
 			}
-			return 1
-		})
+		}
 	}}
 }
 
@@ -133,8 +129,10 @@ func worseAlternatives(classes int) []alternative {
 func notWorseAlternatives() []alternative {
 	const weight = 1.0 / 4
 	return []alternative{
-		{"no difference", weight, func(g guess) []float64 {
-			return []float64{g.raw[0] / g.shifted[0], g.raw[1] / g.shifted[1]}
+		{"no difference", weight, func(g guess, by []float64) {
+			for y := range by {
+				by[y] = g.raw[y] / g.shifted[y]
+			}
 		}},
 		odds("errors ×1/2", weight, 1.0/2),
 		odds("errors ×1/5", weight, 1.0/5),

@@ -25,12 +25,8 @@ func (b *batch) add(c Cohort) {
 
 func (b *batch) units() float64 { return b.canary + b.stable }
 
-// Terms of a mean are left out where their probability is below rare, and beyond
-// its middle when they add less than this share.
-const (
-	rare       = 1e-9
-	negligible = 1e-5
-)
+// rare is the probability below which a number of coins is left out of a mean.
+const rare = 1e-9
 
 // gains is, for each odds ratio psi, the log of the batch's factor under it:
 // ψ^k_c/E[ψ^j], j being hypergeometric. A tolerated share ε of the stable
@@ -41,108 +37,78 @@ func (b *batch) gains(psis []float64, tolerance float64) []float64 {
 	if b.canary == 0 || b.stable == 0 || b.units() > largestBatch {
 		return gains
 	}
-	sums, means, first := make([]float64, len(psis)), newNested(psis), make([]large, len(psis))
-	good := b.stable - b.stableFailed
-	coin := good * math.Log1p(-tolerance) // log of the probability of m more failures
-	odds := math.Log(tolerance) - math.Log1p(-tolerance)
-	begun := false
-	for m := 0.0; m <= good; m++ {
-		if p := math.Exp(coin); p >= rare {
-			b.means(means, b.canaryFailed+b.stableFailed+m)
-			if !begun {
-				copy(first, means.means)
-				begun = true
-			}
-			more := false
-			for i, mean := range means.means {
-				term := p * first[i].over(mean)
-				sums[i] += term
-				more = more || term > sums[i]*negligible
-			}
-			if !more && m > good*tolerance {
-				break
-			}
-		} else if m > good*tolerance {
-			break
-		}
-		coin += math.Log((good-m)/(m+1)) + odds
-	}
+	least, chances := coins(b.stable-b.stableFailed, tolerance)
+	failed := int(b.canaryFailed+b.stableFailed) + least
+	growth := make([]float64, int(b.units()))
 	for i, psi := range psis {
-		gains[i] = b.canaryFailed*math.Log(psi) - first[i].log() + math.Log(sums[i])
+		b.grow(growth, failed+len(chances)-1, psi)
+		gains[i] = b.canaryFailed*math.Log(psi) - logProduct(growth[:failed]) + logFaded(chances, growth[failed:])
 	}
 	return gains
 }
 
-// means computes E[ψ^j] for j hypergeometric: the canary's failures when so
-// many units failed in all. With r_j = h(j+1)/h(j) it is the ratio of the nested
-// products 1 + r_0·ψ·(1 + r_1·ψ·(…)) at ψ and at 1, times ψ to the least j.
-func (b *batch) means(n *nested, failed float64) {
-	least, most := max(0, failed-b.stable), min(b.canary, failed)
-	n.reset()
-	for j := most - 1; j >= least; j-- {
-		n.wrap((b.canary - j) * (failed - j) / ((j + 1) * (b.stable - failed + j + 1)))
+// coins is the binomial distribution of how many of so many units fail when a
+// share of them does, from the least number on whose probability is not rare.
+func coins(units, share float64) (least int, chances []float64) {
+	odds := share / (1 - share)
+	log := units * math.Log1p(-share)
+	m := 0.0
+	for ; math.Exp(log) < rare; m++ {
+		log += math.Log((units - m) / (m + 1) * odds)
 	}
-	n.finish(least)
-}
-
-// nested are nested products for several odds ratios, and for 1 as the last, in
-// floating point that does not overflow.
-type nested struct {
-	psis   []float64
-	values []float64
-	units  []float64 // what stands for one, and value for itself, times e^lost
-	lost   []float64
-	means  []large // the values over the last one, when it is finished
-}
-
-// large is a number that may be too large for floating point: value·e^more.
-type large struct{ value, more float64 }
-
-func (s large) log() float64 { return math.Log(s.value) + s.more }
-
-// over is s/other.
-func (s large) over(other large) float64 {
-	quotient := s.value / other.value
-	if s.more != other.more { // rarely: logarithms and their inverses are what costs time
-		quotient *= math.Exp(s.more - other.more)
+	least = int(m)
+	for p := math.Exp(log); p >= rare; m++ {
+		chances = append(chances, p)
+		p *= (units - m) / (m + 1) * odds
 	}
-	return quotient
+	return least, chances
 }
 
-func newNested(psis []float64) *nested {
-	n := len(psis) + 1
-	return &nested{
-		psis: append(append(make([]float64, 0, n), psis...), 1), values: make([]float64, n),
-		units: make([]float64, n), lost: make([]float64, n), means: make([]large, n-1),
+// grow computes M(k+1)/M(k) for k below to, M(k) being E[ψ^j] when k units failed
+// in all. It follows from DESIGN.md's recurrence in the direction in which all
+// terms are positive, so that rounding errors fade: upwards from M(0) = 1 as long
+// as the middle coefficient is positive, and beyond that down from M(n) = ψ^n_c.
+func (b *batch) grow(growth []float64, to int, psi float64) {
+	n, top := b.units(), psi*b.canary+b.stable
+	turn, last := int(top/(1+psi)), 1.0
+	for k := range min(turn+1, to) {
+		f := float64(k)
+		last = (top - (1+psi)*f + psi*f/last) / (n - f)
+		growth[k] = last
+	}
+	if to <= turn+1 {
+		return
+	}
+	for k := len(growth) - 1; k > turn; k-- {
+		f := float64(k + 1)
+		last = psi * f / ((n-f)*last + (1+psi)*f - top)
+		growth[k] = last
 	}
 }
 
-func (n *nested) reset() {
-	for i := range n.values {
-		n.values[i], n.units[i], n.lost[i] = 1, 1, 0
-	}
-}
+// extreme numbers are put aside as logarithms before they overflow.
+const extreme = 1e200
 
-// wrap makes 1 + r·ψ·(…) of each.
-func (n *nested) wrap(r float64) {
-	values, units := n.values[:len(n.psis)], n.units[:len(n.psis)] // the compiler sees that they are alike long
-	for i, psi := range n.psis {
-		v := units[i] + r*psi*values[i]
-		if v > 1e200 {
-			v *= 1e-200
-			units[i] *= 1e-200
-			n.lost[i] += 200 * math.Ln10
-		}
-		values[i] = v
-	}
-}
-
-func (n *nested) finish(least float64) {
-	last := len(n.values) - 1
-	for i := range n.means {
-		n.means[i] = large{n.values[i] / n.values[last], n.lost[i] - n.lost[last]}
-		if least > 0 {
-			n.means[i].more += least * math.Log(n.psis[i])
+// logProduct is the log of the product of the numbers.
+func logProduct(numbers []float64) float64 {
+	product, aside := 1.0, 0.0
+	for _, x := range numbers {
+		if product *= x; product > extreme || product < 1/extreme {
+			product, aside = 1, aside+math.Log(product)
 		}
 	}
+	return aside + math.Log(product)
+}
+
+// logFaded is the log of the sum of the chances, each divided by all the growth
+// before it.
+func logFaded(chances, growth []float64) float64 {
+	sum, faded, aside := chances[0], 1.0, 0.0
+	for i, chance := range chances[1:] {
+		if faded /= growth[i]; faded > extreme {
+			sum, faded, aside = sum/faded, 1, aside+math.Log(faded)
+		}
+		sum += chance * faded
+	}
+	return aside + math.Log(sum)
 }

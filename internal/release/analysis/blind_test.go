@@ -83,7 +83,7 @@ func TestLargeBatches(t *testing.T) {
 		for _, psi := range []float64{1.5, 30} {
 			got := analysis.Batch(canary, stable, psi, 0.01)
 			want := batchFactor([2]int64{c[0], c[1]}, [2]int64{c[2], c[3]}, psi, 0.01)
-			if math.Abs(got-want) > 1e-4*want {
+			if math.Abs(got-want) > 1e-8*want {
 				t.Errorf("%v ×%v: got %v, want %v", c, psi, got, want)
 			}
 		}

@@ -49,17 +49,15 @@ func (c Counts) counted() Counts {
 	return Counts{Units: units}
 }
 
-// add returns the sums, class by class.
-func (c Counts) add(d Counts) Counts {
-	sum := make([]int64, max(len(c.Units), len(d.Units)))
-	// Classes are aligned at their end, where the error is.
-	for _, units := range [][]int64{c.Units, d.Units} {
-		shift := len(sum) - len(units)
-		for class, n := range units {
-			sum[class+shift] = plus(sum[class+shift], n)
-		}
+// add adds class by class. Classes are aligned at their end, where the error is.
+func (c *Counts) add(d Counts) {
+	if more := len(d.Units) - len(c.Units); more > 0 {
+		c.Units = append(make([]int64, more), c.Units...)
 	}
-	return Counts{Units: sum}
+	shift := len(c.Units) - len(d.Units)
+	for class, n := range d.Units {
+		c.Units[class+shift] = plus(c.Units[class+shift], n)
+	}
 }
 
 // plus adds counts and stops at the largest number there is.

@@ -25,7 +25,7 @@ func NextFactors(tb testing.TB, seen Counts, w, tolerance float64) (worse, notWo
 	next := func(alternatives []alternative) []Factor {
 		var all []Factor
 		for _, a := range alternatives {
-			f := newFactor(a.ratios(guessing(t.past.shares(), tolerance)), w, tolerance)
+			f := newFactor(guessing(t.past.shares(), tolerance).ratios(a), w, tolerance)
 			all = append(all, Factor{
 				a.name, math.Exp(f.canary[0]), math.Exp(f.canary[1]), math.Exp(f.stable[0]), math.Exp(f.stable[1]),
 			})
@@ -55,7 +55,7 @@ func NextClassFactors(tb testing.TB, seen Counts, w, tolerance float64) []ClassF
 	t.Score(Cohort{Stable: seen})
 	var all []ClassFactor
 	for _, a := range t.worse.alternatives {
-		f := newFactor(a.ratios(guessing(t.past.shares(), tolerance)), w, tolerance)
+		f := newFactor(guessing(t.past.shares(), tolerance).ratios(a), w, tolerance)
 		c := ClassFactor{Name: a.name}
 		for y := range f.canary {
 			c.Canary, c.Stable = append(c.Canary, math.Exp(f.canary[y])), append(c.Stable, math.Exp(f.stable[y]))

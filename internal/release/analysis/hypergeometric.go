@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // hypergeometric is evidence about errors that does not know with which
@@ -11,35 +12,35 @@ import (
 // the failures has a known distribution if the versions are alike. DESIGN.md
 // derives it. Each step has a process of its own, by step, then by psi.
 type hypergeometric struct {
-	psis  []float64 // odds ratios of the alternatives, which weigh the same
-	steps int
-	logs  []float64
+	psis []float64 // odds ratios of the alternatives, which weigh the same
+	logs []float64
+	sums []float64 // by step, as logs
 }
 
 func newHypergeometric(steps int, psis ...float64) hypergeometric {
-	return hypergeometric{psis: psis, steps: steps, logs: make([]float64, steps*len(psis))}
+	h := hypergeometric{psis: psis, logs: make([]float64, steps*len(psis)), sums: make([]float64, steps)}
+	for step := range steps {
+		h.sums[step] = math.Log(float64(len(psis)))
+	}
+	return h
 }
 
 // score takes what the next batch of a step gains, by psi.
 func (h *hypergeometric) score(step int, gains []float64) {
+	sum := math.Inf(-1)
 	for i, gain := range gains {
-		h.logs[step*len(h.psis)+i] += gain
+		at := &h.logs[step*len(h.psis)+i]
+		*at += gain
+		sum = addLog(sum, *at)
 	}
+	h.sums[step] = sum
 }
 
 // logE is the log of the evidence in the best step, which has its share of the
 // level: the steps are not added up, since a step may have ended in the middle of
 // a batch for reasons that lie in the batch.
 func (h *hypergeometric) logE() float64 {
-	highest := math.Inf(-1)
-	for step := range h.steps {
-		sum := math.Inf(-1)
-		for _, l := range h.logs[step*len(h.psis) : (step+1)*len(h.psis)] {
-			sum = addLog(sum, l)
-		}
-		highest = max(highest, sum)
-	}
-	return highest - math.Log(float64(len(h.logs)))
+	return slices.Max(h.sums) - math.Log(float64(len(h.logs)))
 }
 
 // addLog is ln(e^a + e^b).

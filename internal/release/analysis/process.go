@@ -11,6 +11,7 @@ import (
 type process struct {
 	alternatives []alternative
 	steps        int
+	started      int       // steps that have units
 	logs         []float64 // by alternative, then step
 }
 
@@ -23,6 +24,7 @@ func newProcess(alternatives []alternative, steps int) process {
 
 // score multiplies every component that has started by the cohort's factor.
 func (p *process) score(c Cohort, g guess, tolerance float64) {
+	p.started = max(p.started, c.Step+1)
 	for i, a := range p.alternatives {
 		gained := gain(c, g.told(a, len(c.Canary.Units)), tolerance)
 		for step := 0; step <= c.Step; step++ {
@@ -38,21 +40,29 @@ func (p *process) prior(component int) float64 {
 }
 
 // logE is the log of the mixture, when each component owes what another split
-// since its step would explain as well.
+// since its step would explain as well. Nothing is owed for steps without units.
 func (p *process) logE(owed []float64) float64 {
-	highest := math.Inf(-1)
+	highest, ahead := math.Inf(-1), float64(p.steps-p.started)
+	if ahead > 0 {
+		highest = 0
+	}
 	for of := range slices.Chunk(p.logs, p.steps) {
-		for step, l := range of {
+		for step, l := range of[:p.started] {
 			highest = max(highest, l-owed[step])
 		}
 	}
+	if ahead > 0 {
+		ahead *= math.Exp(-highest)
+	}
 	sum := 0.0
 	for i, a := range p.alternatives {
-		for step, l := range p.logs[i*p.steps : (i+1)*p.steps] {
+		of := ahead
+		for step, l := range p.logs[i*p.steps:][:p.started] {
 			if below := l - owed[step] - highest; below > nothing {
-				sum += a.weight / float64(p.steps) * math.Exp(below)
+				of += math.Exp(below)
 			}
 		}
+		sum += a.weight / float64(p.steps) * of
 	}
 	return highest + math.Log(sum)
 }

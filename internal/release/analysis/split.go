@@ -20,6 +20,7 @@ type share struct {
 	weight           float64
 	canary, stable   float64
 	before, owedThen float64
+	logE             float64 // that the share is not the weight, earlier weights included
 }
 
 func newSplit(steps int) split { return split{steps: make([]share, steps)} }
@@ -28,10 +29,12 @@ func newSplit(steps int) split { return split{steps: make([]share, steps)} }
 func (s *split) add(c Cohort) {
 	at := &s.steps[c.Step]
 	if at.weight != c.Weight {
-		*at = share{weight: c.Weight, before: at.logE(), owedThen: at.owed()}
+		*at = share{weight: c.Weight, before: at.logE, owedThen: at.owed()}
 	}
 	at.canary += float64(c.Canary.Total())
 	at.stable += float64(c.Stable.Total())
+	at.logE = at.before + logBeta(at.canary+0.5, at.stable+0.5) - logBeta(0.5, 0.5) -
+		at.canary*math.Log(at.weight) - at.stable*math.Log1p(-at.weight)
 	s.highest = max(s.highest, s.logE())
 	s.noticed = s.noticed || s.highest >= -math.Log(splitLevel)
 }
@@ -42,7 +45,7 @@ func (s *split) add(c Cohort) {
 func (s *split) logE() float64 {
 	sum := math.Inf(-1)
 	for i := range s.steps {
-		sum = addLog(sum, s.steps[i].logE())
+		sum = addLog(sum, s.steps[i].logE)
 	}
 	return sum - math.Log(float64(len(s.steps)))
 }
@@ -57,14 +60,6 @@ func (s *split) owed() []float64 {
 		all[i] = sum
 	}
 	return all
-}
-
-func (s *share) logE() float64 {
-	if s.weight == 0 {
-		return s.before
-	}
-	return s.before + logBeta(s.canary+0.5, s.stable+0.5) - logBeta(0.5, 0.5) -
-		s.canary*math.Log(s.weight) - s.stable*math.Log1p(-s.weight)
 }
 
 func (s *share) owed() float64 {

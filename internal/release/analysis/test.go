@@ -89,7 +89,8 @@ func (t *Test) Score(c Cohort) {
 		t.compare(c)
 	}
 	t.past.add(c.Stable)
-	t.canary, t.stable = t.canary.add(c.Canary), t.stable.add(c.Stable)
+	t.canary.add(c.Canary)
+	t.stable.add(c.Stable)
 }
 
 func (t *Test) compare(c Cohort) {

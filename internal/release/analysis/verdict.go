@@ -107,7 +107,7 @@ func (t *Test) needs() (worse, notWorse int64) {
 		}
 		g := guessing(stable, t.cfg.Tolerance)
 		return p.outlook(t.step, -math.Log(level), func(a alternative) float64 {
-			return newFactor(a.ratios(g), weight, t.cfg.Tolerance).mean(weight, canary, stable)
+			return newFactor(g.ratios(a), weight, t.cfg.Tolerance).mean(weight, canary, stable)
 		})
 	}
 	return outlook(&t.worse, t.past.shares(), canary.shares(), t.level()),
