@@ -14,6 +14,7 @@ type World struct {
 	Elapsed   time.Duration     // running time of the release under way
 	Instances map[string]Health // by release; nil when nobody looked
 	Resting   bool              // instances did not start lately, and are not started again now
+	Untidy    bool              // instances could not be stopped lately, and are left alone now
 }
 
 // Health is how the production instances of a release are.
@@ -29,7 +30,7 @@ type Health struct {
 // before something happens. An Acting event is to be acted on once it is
 // written. Decide changes nothing and depends on nothing but its arguments.
 func (a *App) Decide(w World) *Event {
-	if e := a.tidy(); e != nil {
+	if e := a.tidy(w); e != nil {
 		return e
 	}
 	if a.rerouting() {
@@ -84,8 +85,8 @@ func (a *App) rerouting() bool {
 }
 
 // tidy stops one release's instances that neither have traffic nor will have any.
-func (a *App) tidy() *Event {
-	if a.unsure {
+func (a *App) tidy(w World) *Event {
+	if a.unsure || w.Untidy {
 		return nil
 	}
 	for _, id := range slices.Sorted(maps.Keys(a.Running)) {

@@ -30,6 +30,7 @@ type machine struct {
 	clock    stopwatch
 	acting   backoff // of what is decided
 	healing  backoff // of instances that are started again
+	tidying  backoff // of instances that are stopped
 	looked   time.Time
 	answer   [2]string // where the stable version and the canary answered, when they were looked at last
 	moved    bool      // instances answer elsewhere than the edge was told
@@ -96,7 +97,7 @@ func (m *machine) run(ctx context.Context) {
 // settle decides until there is nothing left to decide.
 func (m *machine) settle(ctx context.Context, world World) {
 	for ctx.Err() == nil && m.acting.over() {
-		world.Elapsed = m.clock.elapsed()
+		world.Elapsed, world.Untidy = m.clock.elapsed(), !m.tidying.over()
 		event := m.app.Decide(world)
 		if event == nil {
 			return
@@ -212,8 +213,9 @@ func (m *machine) finish(ctx context.Context, o outcome) {
 	m.learn(o)
 }
 
-// learn draws conclusions from what came of an action. An instance that does not
-// start is no reason to wait with anything else.
+// learn draws conclusions from what came of an action. An instance of the live
+// version that does not start, or any that does not stop, is no reason to wait with
+// anything else.
 func (m *machine) learn(o outcome) {
 	failed, heals := o.result.Error != "", o.action.Kind == Start && m.app.routed(o.action.Release)
 	switch {
@@ -222,6 +224,10 @@ func (m *machine) learn(o outcome) {
 	case heals:
 		m.healing.succeeded()
 		m.moved = true
+	case o.action.Kind == Stop && failed:
+		m.tidying.failed()
+	case o.action.Kind == Stop:
+		m.tidying.succeeded()
 	case failed:
 		m.acting.failed()
 	case o.action.Release != "": // to insist succeeds also where what was wanted fails again and again

@@ -117,3 +117,32 @@ func TestReliability13AProcessThatEndsDuringTheBakeRollsBack(t *testing.T) {
 		}
 	})
 }
+
+// TestAnInstanceThatDoesNotEndHoldsNothingBack: one of an old version has been tried
+// to stop for so long that the next attempt is far off, when the new version turns
+// bad.
+func TestAnInstanceThatDoesNotEndHoldsNothingBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, w *world, c *control) {
+		w.change(func() { w.stuck["orders-1"] = true })
+		c.ship(t, plan("v1"))
+		c.ship(t, plan("v2"))
+		time.Sleep(3 * time.Minute)
+		id := c.submit(t, plan("v3")).ID
+		time.Sleep(5 * time.Second)
+		if w.split(id) == 0 {
+			t.Fatalf("it has no traffic: %s", dump(c.find(t, id)))
+		}
+		w.change(func() { w.restarts[id] = 1 })
+		time.Sleep(2 * time.Second)
+		if v := c.view(t); v.Routing.Stable != "orders-2" || v.Routing.Canary != "" {
+			t.Errorf("after two seconds: %s", dump(v))
+		}
+		w.change(func() { delete(w.stuck, "orders-1") })
+		time.Sleep(time.Minute)
+		w.change(func() {
+			if w.running["orders-1"] != 0 {
+				t.Error("it is not stopped when it can be")
+			}
+		})
+	})
+}

@@ -52,6 +52,7 @@ type world struct {
 
 	failProof map[string]bool // image digest → staging finds it bad
 	failStart map[string]bool // release → does not start
+	stuck     map[string]bool // release → does not stop
 	leaves    int             // instances that run after a start that failed
 	stalled   chan struct{}   // when set, Start blocks likewise
 	proving   chan struct{}   // when set, Prove blocks until it is closed or canceled
@@ -68,7 +69,7 @@ func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, plans: map[string]release.Plan{}, running: map[string]int{}, restarts: map[string]int{}, table: map[string]release.Traffic{},
 		lapsed: map[string]uint64{}, maxSplit: map[string]float64{}, rate: 50, errors: map[string]float64{}, slow: map[string]bool{},
-		failProof: map[string]bool{}, failStart: map[string]bool{}, rng: rand.New(rand.NewPCG(1, 2)), began: time.Now(),
+		failProof: map[string]bool{}, failStart: map[string]bool{}, stuck: map[string]bool{}, rng: rand.New(rand.NewPCG(1, 2)), began: time.Now(),
 	}
 }
 
@@ -181,6 +182,9 @@ func (w *world) Stop(_ context.Context, id string, _ time.Duration) error {
 		if t.Routing.Stable == id || t.Routing.Canary == id {
 			w.t.Errorf("%s was stopped while %s routes to it: %+v", id, app, t.Routing)
 		}
+	}
+	if w.stuck[id] {
+		return errors.New("it does not end")
 	}
 	delete(w.running, id)
 	return w.touch()
