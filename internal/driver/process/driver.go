@@ -143,17 +143,20 @@ func removeAll(dir string) error {
 // left behind is cleaned away: its program has died with it. A shim that does
 // not answer is listed as it was last known, and with that as the reason.
 func (d *Driver) List(ctx context.Context) ([]driver.Instance, error) {
-	return d.list(ctx, func(string) bool { return true })
+	return d.list(ctx, func(string) bool { return true }, d.look)
 }
 
-// ListApp returns the instances of an app as List does, and asks no others. The IDs of an
-// app's instances have to begin with its name and a hyphen.
+// ListApp returns the instances of an app, cheaply enough for being called all the time:
+// it reads what their shims keep on disk, and cannot tell one that does not answer. The
+// IDs of an app's instances have to begin with its name and a hyphen.
 func (d *Driver) ListApp(ctx context.Context, app string) ([]driver.Instance, error) {
-	found, err := d.list(ctx, func(id string) bool { return strings.HasPrefix(id, app+"-") })
+	found, err := d.list(ctx, func(id string) bool { return strings.HasPrefix(id, app+"-") }, d.read)
 	return slices.DeleteFunc(found, func(i driver.Instance) bool { return i.App != app }), err
 }
 
-func (d *Driver) list(ctx context.Context, wanted func(id string) bool) ([]driver.Instance, error) {
+func (d *Driver) list(
+	ctx context.Context, wanted func(id string) bool, look func(ctx context.Context, id string) *driver.Instance,
+) ([]driver.Instance, error) {
 	entries, err := os.ReadDir(d.cfg.Dir)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("list instances: %w", err)
@@ -162,7 +165,7 @@ func (d *Driver) list(ctx context.Context, wanted func(id string) bool) ([]drive
 	var asking sync.WaitGroup
 	for i, entry := range entries {
 		if entry.IsDir() && validID.MatchString(entry.Name()) && wanted(entry.Name()) {
-			asking.Go(func() { answers[i] = d.look(ctx, entry.Name()) })
+			asking.Go(func() { answers[i] = look(ctx, entry.Name()) })
 		}
 	}
 	asking.Wait()
@@ -178,7 +181,20 @@ func (d *Driver) list(ctx context.Context, wanted func(id string) bool) ([]drive
 	return found, nil
 }
 
-// look returns how an instance is, nil when it is not.
+// read returns how an instance was when its shim last changed that, nil when it is not.
+func (d *Driver) read(ctx context.Context, id string) *driver.Instance {
+	if abandoned(d.dir(id)) {
+		d.forget(id)
+		return nil
+	}
+	last, err := readStatus(d.dir(id))
+	if err != nil { // its shim has only begun, or cannot write
+		return d.look(ctx, id)
+	}
+	return &last.Instance
+}
+
+// look asks how an instance is; nil when it is not.
 func (d *Driver) look(ctx context.Context, id string) *driver.Instance {
 	answer, err := ask(ctx, d.dir(id), time.Second)
 	switch {

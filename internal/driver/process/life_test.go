@@ -82,8 +82,28 @@ func hangingShim(t *testing.T, image driver.Image) {
 		list, err := d.List(t.Context())
 		return err == nil && len(list) == 1 && list[0].Address == i.Address && strings.Contains(list[0].Reason, "does not answer")
 	})
+	if list, err := d.ListApp(t.Context(), "app"); err != nil || len(list) != 1 || list[0] != i {
+		t.Errorf("what it kept on disk is read as %+v, %v, and was %+v", list, err, i)
+	}
 	stop(t, d, "app-1")
 	silent(t, i)
+	empty(t, d)
+}
+
+func shimThatCannotWrite(t *testing.T, image driver.Image) {
+	dir := filepath.Join(t.TempDir(), "instances")
+	d := open(t, process.Config{Dir: dir})
+	i := start(t, d, specOf(image))
+	obstacle := filepath.Join(dir, i.ID, "state.json.new")
+	if err := os.MkdirAll(filepath.Join(obstacle, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = drivertest.Get(i, "/exit")
+	drivertest.Until(t, "the restart", func() bool {
+		list, err := d.ListApp(t.Context(), "app")
+		return err == nil && len(list) == 1 && list[0].State == driver.Ready && list[0].Restarts == 1
+	})
+	stop(t, d, i.ID)
 	empty(t, d)
 }
 

@@ -196,6 +196,7 @@ func TestProcess(t *testing.T) {
 		"Reliability28 secrets stay in memory": secretsStayInMemory,
 		"a killed shim takes its program":      killedShim,
 		"a shim that hangs is listed, stopped": hangingShim,
+		"a shim that cannot write is asked":    shimThatCannotWrite,
 		"SIGTERM to a shim is an orderly end":  terminatedShim,
 		"instances outlive control":            outliveControl,
 		"tethered instances do not":            tethered,

@@ -178,22 +178,22 @@ func (s *shim) now() status {
 	return s.status
 }
 
+// set changes the status. It is on disk before anybody is told: List reads it there
+// when this shim does not answer, and ListApp always.
 func (s *shim) set(fn func(*status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fn(&s.status)
+	if err := s.status.write(s.dir); err != nil {
+		s.log.note("%v", err) // whoever reads asks instead
+	}
 }
 
-// become changes the state, unless it is stopping. It is on disk before anybody
-// is told, for when this shim does not answer.
+// become changes the state, unless it is stopping.
 func (s *shim) become(state driver.State, reason, hint string) {
 	s.set(func(now *status) {
-		if now.State == driver.Stopping {
-			return
-		}
-		now.State, now.Reason, now.Hint = state, reason, hint
-		if err := now.write(s.dir); err != nil {
-			s.log.note("%v", err) // it is only for that case
+		if now.State != driver.Stopping {
+			now.State, now.Reason, now.Hint = state, reason, hint
 		}
 	})
 }

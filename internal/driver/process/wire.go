@@ -22,7 +22,7 @@ type status struct {
 	Hint string `json:"hint,omitempty"` // what to do about the reason
 }
 
-// readStatus returns what a shim said last, for when it does not answer.
+// readStatus returns what a shim kept on disk last.
 func readStatus(dir string) (status, error) {
 	var s status
 	data, err := os.ReadFile(filepath.Join(dir, statusName))
@@ -32,8 +32,8 @@ func readStatus(dir string) (status, error) {
 	return s, err
 }
 
-// write keeps it on disk. After a power cut it is worth nothing, so it is not
-// synced.
+// write keeps it on disk, or nothing when it cannot. After a power cut it is worth
+// nothing, so it is not synced.
 func (s *status) write(dir string) error {
 	path := filepath.Join(dir, statusName)
 	data, err := json.Marshal(s)
@@ -44,6 +44,7 @@ func (s *status) write(dir string) error {
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
+		_ = os.Remove(path) // which a full disk allows
 		return fmt.Errorf("keep the state on disk: %w", err)
 	}
 	return nil
