@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/davit-dev/davit/internal/x/admission"
 )
 
 const (
@@ -29,7 +31,7 @@ type Attempts struct {
 func (a *Attempts) Held(from netip.Addr, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if left := a.began.Add(window).Sub(now); left > 0 && a.failed[site(from)] >= maxFailures {
+	if left := a.began.Add(window).Sub(now); left > 0 && a.failed[admission.Client(from)] >= maxFailures {
 		return left
 	}
 	return 0
@@ -42,18 +44,7 @@ func (a *Attempts) Failed(from netip.Addr, now time.Time) {
 	if a.failed == nil || now.Sub(a.began) >= window {
 		a.began, a.failed = now, map[netip.Prefix]int{}
 	}
-	if at := site(from); a.failed[at] > 0 || len(a.failed) < maxAddresses {
+	if at := admission.Client(from); a.failed[at] > 0 || len(a.failed) < maxAddresses {
 		a.failed[at]++
 	}
-}
-
-// site is what belongs to one client: an address, of IPv6 a /64.
-func site(from netip.Addr) netip.Prefix {
-	from = from.Unmap().WithZone("")
-	bits := from.BitLen()
-	if from.Is6() {
-		bits = 64
-	}
-	p, _ := from.Prefix(bits) // of the zero Addr: the zero Prefix
-	return p
 }

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"cmd/davit":                            {"internal/cli"},
 	"examples":                             {},
 	"examples/orders":                      {},
+	"internal/x/admission":                 {},
 	"internal/x/atomicfile":                {},
 	"internal/x/exposition":                {},
 	"internal/x/exposition/expositiontest": {},
@@ -113,7 +114,7 @@ var allowed = map[string][]string{
 	"internal/certificate":          {"internal/x/atomicfile"},
 	"internal/certificate/acmetest": {},
 	"internal/release/traffic": {
-		"internal/release/traffic/framing", "internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity",
+		"internal/release/traffic/framing", "internal/x/admission", "internal/x/atomicfile", "internal/x/exposition", "internal/x/quantity",
 	},
 	"internal/release/traffic/framing": {},
 	"internal/release/analysis":        {},
@@ -126,7 +127,7 @@ var allowed = map[string][]string{
 	"internal/config": {
 		"internal/build", "internal/check", "internal/check/finding", "internal/check/rule", "internal/driver", "internal/release", "internal/verify", "internal/x/quantity",
 	},
-	"internal/access": {},
+	"internal/access": {"internal/x/admission"},
 	"internal/api":    {"internal/access", "internal/driver", "internal/release", "internal/x/quantity"},
 	"internal/web":    {"internal/access", "internal/api", "internal/driver", "internal/release"},
 	"internal/app": {

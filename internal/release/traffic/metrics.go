@@ -53,12 +53,12 @@ func (r *router) metrics() []byte {
 func (r *router) writeConnections(w *exposition.Writer) {
 	w.Family("davit_edge_open_connections", exposition.Gauge, "Connections of clients.")
 	for _, l := range []Listener{Production, Staging} {
-		w.Sample(float64(r.clients[l].open.Load()), "listener", string(l))
+		w.Sample(float64(r.clients[l].Open.Load()), "listener", string(l))
 	}
 	w.Family("davit_edge_closed_connections_total", exposition.Counter,
 		"Connections that were closed at once because there were too many, from one client or in all.")
 	for _, l := range []Listener{Production, Staging} {
-		w.Sample(float64(r.clients[l].closed.Load()), "listener", string(l))
+		w.Sample(float64(r.clients[l].Closed.Load()), "listener", string(l))
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/davit-dev/davit/internal/x/admission"
 )
 
 var (
@@ -25,8 +27,8 @@ type router struct {
 	key      key          // not changed while requests are claimed
 	mirrors  atomic.Int64 // copies under way
 	access   *accessLog
-	clients  map[Listener]*connections // not changed after newRouter
-	refused  map[Listener]*refusals    // not changed after newRouter
+	clients  map[Listener]*admission.Tally // not changed after newRouter
+	refused  map[Listener]*refusals        // not changed after newRouter
 
 	retiring   atomic.Bool // every answer ends its connection
 	keys       atomic.Pointer[keyring]
@@ -66,7 +68,7 @@ type route struct {
 func newRouter(clock func() time.Duration, draw func() float64) *router {
 	return &router{
 		clock: clock, now: time.Now, draw: draw, recorder: NewRecorder(clock), key: newKey(), access: newAccessLog(),
-		clients: map[Listener]*connections{Production: {}, Staging: {}},
+		clients: map[Listener]*admission.Tally{Production: {}, Staging: {}},
 		refused: map[Listener]*refusals{Production: {}, Staging: {}},
 		apps:    make(map[appKey]*app),
 	}

@@ -64,3 +64,13 @@ func (c *countedConn) Write(p []byte) (int, error) {
 // CloseWrite passes the end of one direction on, so that an upgraded connection
 // can be half closed.
 func (c *countedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite ends the direction of c that is written to, or all of it where that
+// cannot be done.
+func closeWrite(c net.Conn) error {
+	half, ok := c.(interface{ CloseWrite() error })
+	if !ok {
+		return c.Close()
+	}
+	return half.CloseWrite()
+}
