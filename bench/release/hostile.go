@@ -31,9 +31,9 @@ type attack struct {
 }
 
 // hostile holds the 99th percentile of the others' requests while the edge is
-// attacked against that of the calm before. The attackers, the others and
-// the app are on this machine, too: what an attack costs is their time as well, so
-// that each has a pace.
+// attacked against that while the same attackers are busy with a listener that
+// ignores them. For they, the others and the app are on this machine, too: against
+// the calm, what an attack costs is also the attackers' own time.
 func (b *bench) hostile(ctx context.Context, t *table) (err error) {
 	server := sized()
 	defer server.Close()
@@ -55,15 +55,17 @@ func (b *bench) hostile(ctx context.Context, t *table) (err error) {
 		{fmt.Sprintf("rapid reset, %d requests/s", resetClients*resetBatch*beats), resetting},
 		{fmt.Sprintf("headers of 1 MB, %d requests/s", hugeClients*beats), huge},
 	} {
-		var ratios []float64
+		var overBusy, overCalm []float64
 		for range b.rounds {
-			ratio, err := b.beside(ctx, a, e)
+			p, err := b.beside(ctx, a, e)
 			if err != nil {
 				return fmt.Errorf("%s: %w", a.name, err)
 			}
-			ratios = append(ratios, ratio)
+			overBusy = append(overBusy, p.attacked.Seconds()/p.busy.Seconds())
+			overCalm = append(overCalm, p.attacked.Seconds()/p.calm.Seconds())
 		}
-		t.most("others' 99th percentile beside "+a.name, median(ratios), 1.1, "×")
+		t.most("others' 99th percentile beside "+a.name, median(overBusy), 1.1, "×")
+		t.note("  over that of the calm", median(overCalm), "×")
 	}
 	return nil
 }
@@ -76,16 +78,35 @@ func idleCount() (int, error) {
 	return int(min(idleClients, (files.Cur-spare)/2)), err
 }
 
-// beside returns the others' 99th percentile under an attack as a multiple of that
-// before it.
-func (b *bench) beside(ctx context.Context, a attack, e *edge) (_ float64, err error) {
-	others := func() (time.Duration, error) { return open(ctx, e.address, "a", 1<<10, othersRate, heat) }
-	calm, err := others()
+// percentiles are the others' 99th ones: without attackers, with attackers who are
+// ignored elsewhere, and with attackers of the edge.
+type percentiles struct{ calm, busy, attacked time.Duration }
+
+func (b *bench) beside(ctx context.Context, a attack, e *edge) (p percentiles, err error) {
+	s, err := ignoring(ctx)
 	if err != nil {
-		return 0, err
+		return p, err
 	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if p.calm, err = others(ctx, e); err != nil {
+		return p, err
+	}
+	if p.busy, err = b.under(ctx, a, s.Addr().String(), e); err != nil {
+		return p, err
+	}
+	p.attacked, err = b.under(ctx, a, e.address, e)
+	return p, err
+}
+
+// others returns the 99th percentile of the others' requests to the edge.
+func others(ctx context.Context, e *edge) (time.Duration, error) {
+	return open(ctx, e.address, "a", 1<<10, othersRate, heat)
+}
+
+// under returns it while an address is attacked.
+func (b *bench) under(ctx context.Context, a attack, address string, e *edge) (_ time.Duration, err error) {
 	attacked, stop := context.WithCancel(ctx)
-	crowd := &crowd{address: e.address}
+	crowd := &crowd{address: address}
 	defer func() {
 		stop()
 		crowd.group.Wait()
@@ -94,8 +115,33 @@ func (b *bench) beside(ctx context.Context, a attack, e *edge) (_ float64, err e
 	if err := a.begin(attacked, crowd); err != nil {
 		return 0, err
 	}
-	during, err := others()
-	return during.Seconds() / calm.Seconds(), err
+	return others(ctx, e)
+}
+
+// patience is after how many bytes a listener that ignores a client hangs up.
+const patience = 256 << 10
+
+// ignoring listens, answers every connection with a byte and throws away what it says.
+func ignoring(ctx context.Context) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // it was closed
+			}
+			go func() {
+				defer conn.Close()
+				_, _ = conn.Write([]byte("\n"))
+				_, _ = io.CopyN(io.Discard, conn, patience)
+			}()
+		}
+	}()
+	return l, nil
 }
 
 // deserted waits until the edge has done with the attackers' connections.
