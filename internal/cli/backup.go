@@ -25,7 +25,7 @@ func backupCommand() command {
 }
 
 func runBackup(ctx context.Context, c *call) error {
-	data, err := c.dataFolder()
+	data, err := c.ownFolder()
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ func downCommand() command {
 	return command{
 		name: "down", short: "End the platform and every app it runs, in order", flags: dataFlag,
 		run: func(ctx context.Context, c *call) error {
-			data, err := c.dataFolder()
+			data, err := c.ownFolder()
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -78,6 +79,16 @@ func (c *call) dataFolder() (string, error) {
 		return c.data, nil
 	}
 	return app.DefaultData()
+}
+
+// ownFolder is dataFolder for what is done on the server's own machine alone. Who
+// means a server elsewhere must not get the one here instead.
+func (c *call) ownFolder() (string, error) {
+	if server := os.Getenv("DAVIT_SERVER"); server != "" && c.data == "" {
+		return "", usageErrorf("davit %s is for the server's own machine, and $DAVIT_SERVER is %s", c.flags.Name(), server).
+			hint("call it there, or name the data folder of a server on this machine with --data")
+	}
+	return c.dataFolder()
 }
 
 // address is the server that the flags and the environment mean.

@@ -23,7 +23,7 @@ func runRegistry(ctx context.Context, c *call) error {
 	if c.args[0] != "scrub" {
 		return usageErrorf("davit registry takes scrub, not %q", c.args[0])
 	}
-	data, err := c.dataFolder()
+	data, err := c.ownFolder()
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func newStage() *stage {
 	s := &stage{changed: make(chan struct{})}
 	s.status = api.Status{
 		Version: "v0.1.0", Sandbox: "namespaces",
-		Edge: api.Edge{PID: 7, Production: "127.0.0.1:8080"},
+		Edge: api.Edge{PID: 7, Production: "127.0.0.1:8080", Secure: "127.0.0.1:8443"},
 		Apps: []api.App{{
 			View: release.View{
 				App: "orders", Hosts: []string{"orders.localhost"}, Live: "orders-1", Current: "orders-2",
@@ -45,6 +45,10 @@ func newStage() *stage {
 				{ID: "orders-1", State: driver.Ready},
 				{ID: "orders-1-r2", State: driver.Backoff, Unlimited: "cpu 1: no cgroups <here>"},
 				{ID: "orders-2", State: driver.Ready},
+			},
+			Certificates: []api.Certificate{
+				{Host: "orders.localhost", Issuer: "own", NotAfter: new(time.Date(2027, 1, 12, 8, 30, 0, 0, time.UTC))},
+				{Host: "orders.example.com", Issuer: "acme", Error: "the CA says <no>"},
 			},
 			Traffic: []api.Traffic{{Release: "orders-1", Requests: 48210, Failed: 212, P50: 1.2, P95: 4.1}},
 		}},
@@ -133,6 +137,7 @@ func TestThePageAnswersAtOneLook(t *testing.T) {
 	for _, want := range []string{
 		"orders-1", "shipped by ada", "orders-2", "canary 2/3", "25% of the traffic", "rolled back at <b>100</b>",
 		"new 9 of 409 failed, live 5 of 1205", "<polyline", "48210", "submitted", "2 instances, 1 not well", "not limited: cpu 1: no cgroups &lt;here&gt;", "1 instance<",
+		"in TLS on 127.0.0.1:8443", "certificate good until 2027-01-12 08:30 UTC", "no certificate yet", "the CA says &lt;no&gt;",
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("%q is not on the page", want)
