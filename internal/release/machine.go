@@ -13,7 +13,6 @@ import (
 const (
 	tick      = 250 * time.Millisecond
 	lookEvery = 500 * time.Millisecond
-	restTick  = time.Second
 	restEvery = 5 * time.Second
 )
 
@@ -69,17 +68,19 @@ func (m *machine) run(ctx context.Context) {
 	for at, action := range m.app.Pending {
 		m.launch(ctx, at, action)
 	}
-	pace := tick
-	ticker := time.NewTicker(pace)
+	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var world World
-	for ctx.Err() == nil {
+	for rested := false; ctx.Err() == nil; {
 		m.settle(ctx, world)
 		world = World{}
-		if now := m.pace(); now != pace {
-			pace = now
-			ticker.Reset(pace)
+		rests := m.resting()
+		if rests {
+			ticker.Reset(untilLook(time.Now()))
+		} else if rested {
+			ticker.Reset(tick)
 		}
+		rested = rests
 		select {
 		case <-ctx.Done():
 		case a := <-m.asks:
@@ -291,26 +292,19 @@ func (m *machine) note(ctx context.Context, event *Event) {
 	}
 }
 
-// resting says whether nothing is under way, nor to be told to the edge.
+// resting says whether nothing is under way, nor tried again, nor to be told to the
+// edge.
 func (m *machine) resting() bool {
-	return m.app.Current == "" && len(m.app.Pending) == 0 && !m.moved
+	return m.app.Current == "" && len(m.app.Pending) == 0 && !m.moved && m.acting.over() && m.tidying.over()
 }
 
-// pace is how often the loop looks around.
-func (m *machine) pace() time.Duration {
-	if m.resting() {
-		return restTick
-	}
-	return tick
-}
+// untilLook is how long machines at rest sleep. They wake at the same moments, since
+// it is the waking of the process that costs most.
+func untilLook(now time.Time) time.Duration { return restEvery - now.Sub(now.Truncate(restEvery)) }
 
 // look returns how the instances are.
 func (m *machine) look(ctx context.Context) World {
-	every := lookEvery
-	if m.resting() {
-		every = restEvery
-	}
-	if time.Since(m.looked) < every || m.app.Routing == (Routing{}) {
+	if time.Since(m.looked) < lookEvery || m.app.Routing == (Routing{}) {
 		return World{}
 	}
 	m.looked = time.Now()

@@ -62,7 +62,7 @@ func TestMissingInstancesAreStartedAgain(t *testing.T) {
 		c.view(t)
 		told := 0
 		w.change(func() { w.running["orders-1"], told = 2, w.told })
-		time.Sleep(5 * time.Second)
+		time.Sleep(6 * time.Second)
 		if got := w.instances("orders-1"); got != 4 {
 			t.Errorf("%d instances", got)
 		}
