@@ -262,16 +262,16 @@ func (f *frames) giveUp(stream uint32, meanwhile func()) bool {
 func TestReliability17HugeHeaders(t *testing.T) {
 	r := limited(t, traffic.Limits{})
 	huge := strings.Repeat("x", 1<<20)
-	for name, sent := range map[string]string{
-		"one field":      "GET / HTTP/1.1\r\nHost: a\r\nX: " + huge + "\r\n\r\n",
-		"many fields":    "GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: y\r\n", 1<<18) + "\r\n",
-		"one name":       "GET / HTTP/1.1\r\nHost: a\r\n" + huge + ": x\r\n\r\n",
-		"request target": "GET /" + huge + " HTTP/1.1\r\nHost: a\r\n\r\n",
+	for name, request := range map[string]struct{ sent, answer string }{
+		"one field":      {"GET / HTTP/1.1\r\nHost: a\r\nX: " + huge + "\r\n\r\n", "431"},
+		"many fields":    {"GET / HTTP/1.1\r\nHost: a\r\n" + strings.Repeat("X: y\r\n", 1<<18) + "\r\n", "400"},
+		"one name":       {"GET / HTTP/1.1\r\nHost: a\r\n" + huge + ": x\r\n\r\n", "431"},
+		"request target": {"GET /" + huge + " HTTP/1.1\r\nHost: a\r\n\r\n", "431"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := r.from(t, "127.0.0.1")
-			go func() { _, _ = io.WriteString(c, sent) }()
-			if line, err := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 431 ") {
+			go func() { _, _ = io.WriteString(c, request.sent) }()
+			if line, err := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, "HTTP/1.1 "+request.answer+" ") {
 				t.Errorf("answered %q, %v", line, err)
 			}
 		})

@@ -15,6 +15,7 @@ const (
 	ErrLineEnd    Error = "line does not end with CR LF"                             // section 2.2
 	ErrName       Error = "field name is not a token followed by a colon"            // section 5.1
 	ErrValue      Error = "field value has a control character"                      // RFC 9110 section 5.5
+	ErrFields     Error = "request has more than 256 fields"                         // RFC 6585 section 5
 	ErrFolded     Error = "field is folded over lines"                               // section 5.2
 	ErrLookalike  Error = "field name differs from a framing field by an underscore" // RFC 3875 section 4.1.18
 	ErrHost       Error = "Host is malformed, repeated, missing or not the target's" // section 3.2

@@ -38,6 +38,9 @@ func (s *Scanner) fieldStart(p []byte) (int, error) {
 	case class[c]&token == 0:
 		return 0, ErrName
 	}
+	if s.fields++; s.fields > maxFields {
+		return 0, ErrFields
+	}
 	s.nameLen, s.lookalike, s.place = 0, false, inName
 	return 0, nil
 }

@@ -22,6 +22,7 @@ type request struct {
 
 	hosts, lengths, codings int
 	length                  uint64 // by Content-Length
+	fields                  int    // begun so far, trailers included
 	trailers                bool   // the fields belong to the trailer section
 
 	field     field
@@ -37,6 +38,9 @@ const (
 	// maxValue bounds Host, Content-Length and Transfer-Encoding: a host name of
 	// 253 bytes, a colon and a port.
 	maxValue = 260
+	// maxFields bounds what net/http makes of a request: 64 KiB of fields that are as
+	// short as can be cost two milliseconds.
+	maxFields = 256
 )
 
 // place is where in a request the scanner is.
