@@ -32,8 +32,8 @@ type attack struct {
 
 // hostile holds the 99th percentile of the others' requests while the edge is
 // attacked against that while the same attackers are busy with a listener that
-// ignores them. For they, the others and the app are on this machine, too: against
-// the calm, what an attack costs is also the attackers' own time.
+// ignores them: they, the others and the app are on this machine, too, and against
+// the calm an attack would cost their own time as well.
 func (b *bench) hostile(ctx context.Context, t *table) (err error) {
 	server := sized()
 	defer server.Close()

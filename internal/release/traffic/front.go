@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/davit-dev/davit/internal/release/traffic/framing"
 	"github.com/davit-dev/davit/internal/x/admission"
@@ -51,7 +50,7 @@ func (e *Edge) unshaken(client net.Addr, reason error) {
 func (e *Edge) guarded(f front) net.Listener {
 	limits := admission.Limits{Connections: e.config.Limits.Connections, PerClient: e.config.Limits.ClientConnections}
 	var l net.Listener = admission.New(f.listener, limits, e.router.clients[f.name], e.deps.Log)
-	l = &punctual{Listener: l, limit: e.config.Limits.HeaderTime}
+	l = &pacedListener{Listener: l, limit: e.config.Limits.HeaderTime}
 	if f.secure {
 		l = &secureListener{Listener: l, config: e.tlsConfig(), failed: e.unshaken, limit: e.config.Limits.HeaderTime}
 	}
@@ -59,23 +58,6 @@ func (e *Edge) guarded(f front) net.Listener {
 		e.router.refused[f.name].add(refusedFraming)
 		e.deps.Log.Debug("connection refused", "client", client.String(), "reason", reason)
 	})
-}
-
-// punctual gives a new connection as long for its first bytes as a request has for
-// its fields: net/http would wait for ever for those that tell HTTP/2 from HTTP/1.
-type punctual struct {
-	net.Listener
-
-	limit time.Duration
-}
-
-// Accept implements net.Listener.
-func (l *punctual) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err == nil {
-		_ = c.SetReadDeadline(time.Now().Add(l.limit)) // fails if c is closed, as reading will
-	}
-	return c, err
 }
 
 // release ends the scanning of a connection that became a WebSocket.

@@ -75,6 +75,9 @@ func withSecureClient(ctx context.Context, conn net.Conn) context.Context {
 	if scanned, ok := conn.(*framing.Conn); ok {
 		from.secure, _ = scanned.Conn.(*secureConn)
 	}
+	if from.secure != nil {
+		from.paced, _ = from.secure.NetConn().(*paced)
+	}
 	return context.WithValue(ctx, clientKey{}, from)
 }
 

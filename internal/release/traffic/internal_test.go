@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -317,6 +318,32 @@ func TestCallTimeout(t *testing.T) {
 		if got, ok := callTimeout(text); ok {
 			t.Errorf("%q: %v", text, got)
 		}
+	}
+}
+
+func TestAClientThatGivesUpIsReadSlowly(t *testing.T) {
+	reader, writer := net.Pipe()
+	defer reader.Close()
+	defer writer.Close()
+	go func() { _, _ = writer.Write(make([]byte, 8*paceBytes)) }()
+	gone := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	gone.ProtoMajor = 2
+	c := &client{paced: &paced{Conn: reader}}
+	buffer := make([]byte, 8*paceBytes)
+	for range wavering {
+		if c.paced.slow.Load() {
+			t.Fatal("it is slow too early")
+		}
+		c.gaveUp(gone, 1000)
+	}
+	for range 2 {
+		if n, err := c.paced.Read(buffer); n > paceBytes || err != nil {
+			t.Errorf("%d bytes are read at once, %v", n, err)
+		}
+	}
+	c.answered()
+	if n, err := c.paced.Read(buffer); n <= paceBytes || err != nil {
+		t.Errorf("after an answer %d bytes are read at once, %v", n, err)
 	}
 }
 

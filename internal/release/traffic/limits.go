@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/davit-dev/davit/internal/release/traffic/framing"
 )
 
 // Limits bound what clients can make the edge hold. The zero value of each is its
@@ -119,6 +121,7 @@ const (
 // client is the connection that a request came on.
 type client struct {
 	conn   net.Conn
+	paced  *paced       // nil in tests without one
 	secure *secureConn  // nil: it is plain
 	resets atomic.Int64 // HTTP/2 requests given up before they were answered
 	inARow atomic.Int64 // of them, since one was answered
@@ -127,7 +130,11 @@ type client struct {
 type clientKey struct{}
 
 func withClient(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, clientKey{}, &client{conn: conn})
+	from := &client{conn: conn}
+	if scanned, ok := conn.(*framing.Conn); ok {
+		from.paced, _ = scanned.Conn.(*paced)
+	}
+	return context.WithValue(ctx, clientKey{}, from)
 }
 
 func clientOf(r *http.Request) *client {
@@ -156,6 +163,14 @@ func (c *client) stays(r *http.Request) bool {
 func (c *client) answered() {
 	if c != nil && c.inARow.Load() > 0 {
 		c.inARow.Store(0)
+		c.slow(false)
+	}
+}
+
+// slow has the connection read slowly, or as fast as can be.
+func (c *client) slow(slow bool) {
+	if c.paced != nil {
+		c.paced.slow.Store(slow)
 	}
 }
 
@@ -165,7 +180,7 @@ func (c *client) gaveUp(r *http.Request, most int) {
 	if c == nil || r.ProtoMajor != 2 {
 		return
 	}
-	c.inARow.Add(1)
+	c.slow(c.inARow.Add(1) >= wavering)
 	if c.resets.Add(1) > int64(most) {
 		c.conn.Close()
 	}
