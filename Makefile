@@ -51,7 +51,7 @@ bench-canary: ## verdicts on simulated releases, beside Flagger's, Argo Rollouts
 	mkdir -p docs/canary
 	$(GO) run ./bench/canary -runs $(RUNS) -page docs/canary.md -plots docs/canary
 
-bench-release: ## the edge beside Caddy and nginx, swaps under load, the loop: a table of figures and bars; takes about 20 minutes
+bench-release: ## the edge beside Caddy and nginx, swaps under load, the loop: a table of figures and bars; takes about a quarter of an hour
 	$(GO) run ./bench/release -rounds $(ROUNDS)
 
 deps: ## the list of packages in the binary

@@ -163,7 +163,7 @@ func TestNobodyTakesAllConnections(t *testing.T) {
 		return c
 	}
 	var first net.Conn
-	for range maxFromSite {
+	for range maxFromClient {
 		dial()
 		first = <-came
 		t.Cleanup(func() { first.Close() })

@@ -74,10 +74,6 @@ func (e *Edge) server(work context.Context, l Listener, secure bool) *http.Serve
 	// what net/http gets of it is decrypted already.
 	protocols.SetUnencryptedHTTP2(true)
 	limits := e.config.Limits
-	connected := withClient
-	if secure {
-		connected = withSecureClient
-	}
 	return &http.Server{
 		Handler: &door{
 			listener: l, plain: l == Production && !secure, limits: limits, router: e.router, buffers: &bufferPool{},
@@ -85,7 +81,7 @@ func (e *Edge) server(work context.Context, l Listener, secure bool) *http.Serve
 		},
 		Protocols:                    &protocols,
 		BaseContext:                  func(net.Listener) context.Context { return work },
-		ConnContext:                  connected,
+		ConnContext:                  withClient,
 		ConnState:                    release,
 		ReadHeaderTimeout:            limits.HeaderTime,
 		IdleTimeout:                  limits.IdleTime,

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/davit-dev/davit/internal/release/traffic/framing"
 )
 
 // tlsConfig chooses certificates by the name that the client asks for. Without one,
@@ -67,18 +65,6 @@ func (c *secureConn) Read(p []byte) (int, error) {
 		})
 	}
 	return c.Conn.Read(p)
-}
-
-// withSecureClient is withClient for connections in TLS, whose requests say so.
-func withSecureClient(ctx context.Context, conn net.Conn) context.Context {
-	from := &client{conn: conn}
-	if scanned, ok := conn.(*framing.Conn); ok {
-		from.secure, _ = scanned.Conn.(*secureConn)
-	}
-	if from.secure != nil {
-		from.paced, _ = from.secure.NetConn().(*paced)
-	}
-	return context.WithValue(ctx, clientKey{}, from)
 }
 
 // mark makes r a request in TLS where its connection is one: net/http itself knows

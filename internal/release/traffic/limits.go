@@ -132,7 +132,13 @@ type clientKey struct{}
 func withClient(ctx context.Context, conn net.Conn) context.Context {
 	from := &client{conn: conn}
 	if scanned, ok := conn.(*framing.Conn); ok {
-		from.paced, _ = scanned.Conn.(*paced)
+		switch under := scanned.Conn.(type) {
+		case *paced:
+			from.paced = under
+		case *secureConn:
+			from.secure = under
+			from.paced, _ = under.NetConn().(*paced)
+		}
 	}
 	return context.WithValue(ctx, clientKey{}, from)
 }
