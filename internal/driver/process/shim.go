@@ -189,11 +189,7 @@ func (s *shim) set(fn func(*status)) {
 	}
 }
 
-// become changes the state, unless it is stopping.
+// become changes the state alone, unless it is stopping.
 func (s *shim) become(state driver.State, reason, hint string) {
-	s.set(func(now *status) {
-		if now.State != driver.Stopping {
-			now.State, now.Reason, now.Hint = state, reason, hint
-		}
-	})
+	s.set(func(now *status) { now.become(state, reason, hint) })
 }

@@ -43,13 +43,17 @@ func (s *shim) supervise(stopping, killing context.Context) {
 		}
 		if !again {
 			s.log.note("ended: %s; it is not started again", r.reason)
-			s.set(func(now *status) { now.Ended = r.reason })
-			s.become(driver.CrashLoop, r.reason, r.hint)
+			s.set(func(now *status) {
+				now.Ended = r.reason
+				now.become(driver.CrashLoop, r.reason, r.hint)
+			})
 			return
 		}
 		s.log.note("ended: %s; it is started again in %s", r.reason, pause)
-		s.set(func(now *status) { now.Restarts, now.Ended = now.Restarts+1, r.reason })
-		s.become(driver.Backoff, r.reason, r.hint)
+		s.set(func(now *status) { // at once: nobody is to see a restart that is ready already
+			now.Restarts, now.Ended = now.Restarts+1, r.reason
+			now.become(driver.Backoff, r.reason, r.hint)
+		})
 		if sleep(stopping, pause) {
 			s.become(driver.Starting, r.reason, r.hint)
 		}

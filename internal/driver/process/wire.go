@@ -22,6 +22,13 @@ type status struct {
 	Hint string `json:"hint,omitempty"` // what to do about the reason
 }
 
+// become changes the state, unless it is stopping.
+func (s *status) become(state driver.State, reason, hint string) {
+	if s.State != driver.Stopping {
+		s.State, s.Reason, s.Hint = state, reason, hint
+	}
+}
+
 // readStatus returns what a shim kept on disk last.
 func readStatus(dir string) (status, error) {
 	var s status
