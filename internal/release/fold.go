@@ -160,6 +160,7 @@ func (r *Release) enter(step int, version int64, e Event) error {
 			Alpha:     r.Plan.Release.FalseRollback.Float(),
 			Tolerance: r.Plan.Release.Tolerance.Errors.Float(),
 			Steps:     r.bakeStep(),
+			Drawn:     true, // by the edge, which counts them
 			Prior:     prior,
 		})
 		if err != nil {

@@ -59,7 +59,7 @@ func (c crowd) foundWorse(t *testing.T, rng *rand.Rand) bool {
 	t.Helper()
 	steps := passageSteps()
 	test, err := analysis.New(analysis.Config{
-		Alpha: passageAlpha, Tolerance: 0.01, Steps: len(steps),
+		Alpha: passageAlpha, Tolerance: 0.01, Steps: len(steps), Drawn: true,
 		Prior: analysis.Counts{Units: []int64{int64(1000 * (1 - c.fails)), int64(1000 * c.fails)}},
 	})
 	if err != nil {

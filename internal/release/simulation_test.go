@@ -50,7 +50,7 @@ func (p passage) foundWorse(t *testing.T, rng *rand.Rand) bool {
 	t.Helper()
 	steps := passageSteps()
 	test, err := analysis.New(analysis.Config{
-		Alpha: passageAlpha, Tolerance: 0.01, Steps: len(steps),
+		Alpha: passageAlpha, Tolerance: 0.01, Steps: len(steps), Drawn: true,
 		Prior: analysis.Counts{Units: []int64{int64(1000 * (1 - p.base)), int64(1000 * p.base)}},
 	})
 	if err != nil {

@@ -16,11 +16,11 @@ type Component struct {
 // best first, each since the step from which on it has.
 func (t *Test) Components(most int) []Component {
 	var all []Component
-	p, owed := &t.worse, t.split.owed()
+	p, owed := &t.worse, t.owed()
 	for i, a := range p.alternatives {
-		best := Component{Name: a.name, LogE: p.logs[i*p.steps] - owed[0]}
+		best := Component{Name: a.name, LogE: p.logs[i*p.steps] - owed.since(0)}
 		for step := range p.steps {
-			if l := p.logs[i*p.steps+step] - owed[step]; l > best.LogE {
+			if l := p.logs[i*p.steps+step] - owed.since(step); l > best.LogE {
 				best.Step, best.LogE = step, l
 			}
 		}
@@ -65,7 +65,7 @@ func (t *Test) Parts() []Part {
 }
 
 // add books a cohort under the guess by which it is scored.
-func (a *account) add(p *process, c Cohort, g guess, tolerance float64) {
+func (a *account) add(p *process, c Cohort, g guess) {
 	if c.Step < a.step {
 		return
 	}
@@ -73,11 +73,12 @@ func (a *account) add(p *process, c Cohort, g guess, tolerance float64) {
 	if at < 0 {
 		return
 	}
-	rhos := g.told(p.alternatives[at], len(c.Canary.Units))
-	r := newRatio(rhos, c.Weight, tolerance)
-	for y, rho := range rhos {
-		a.book(Part{Canary: true, Class: className(y, len(rhos))}, c.Canary.Units[y], r.canary(rho))
-		a.book(Part{Class: className(y, len(rhos))}, c.Stable.Units[y], r.stable(rho))
+	b := g.bet(p.alternatives[at], len(c.Canary.Units))
+	l := b.logs(c.Weight)
+	for y := range b.canary {
+		class := className(y, len(b.canary))
+		a.book(Part{Canary: true, Class: class}, c.Canary.Units[y], l.canary(b.canary[y]))
+		a.book(Part{Class: class}, c.Stable.Units[y], l.stable(b.stable[y]))
 	}
 }
 

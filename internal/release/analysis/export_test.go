@@ -25,14 +25,21 @@ func NextFactors(tb testing.TB, seen Counts, w, tolerance float64) (worse, notWo
 	next := func(alternatives []alternative) []Factor {
 		var all []Factor
 		for _, a := range alternatives {
-			f := newFactor(guessing(t.past.shares(), tolerance).ratios(a), w, tolerance)
-			all = append(all, Factor{
-				a.name, math.Exp(f.canary[0]), math.Exp(f.canary[1]), math.Exp(f.stable[0]), math.Exp(f.stable[1]),
-			})
+			canary, stable := factors(guessing(t.past.shares(), tolerance).bet(a, errorClasses), w)
+			all = append(all, Factor{a.name, canary[0], canary[1], stable[0], stable[1]})
 		}
 		return all
 	}
 	return next(t.worse.alternatives), next(t.notWorse.alternatives)
+}
+
+// factors are those of a unit by class.
+func factors(b bet, w float64) (canary, stable []float64) {
+	l := b.logs(w)
+	for y := range b.canary {
+		canary, stable = append(canary, math.Exp(l.canary(b.canary[y]))), append(stable, math.Exp(l.stable(b.stable[y])))
+	}
+	return canary, stable
 }
 
 // Quantiles are where latencies are cut.
@@ -41,6 +48,7 @@ func Quantiles() []float64 { return quantiles() }
 // ClassFactor is one component's factors for one unit by class, out of log space.
 type ClassFactor struct {
 	Name           string
+	Latency        bool // it is about the latencies of what does not fail
 	Canary, Stable []float64
 }
 
@@ -55,12 +63,8 @@ func NextClassFactors(tb testing.TB, seen Counts, w, tolerance float64) []ClassF
 	t.Score(Cohort{Stable: seen})
 	var all []ClassFactor
 	for _, a := range t.worse.alternatives {
-		f := newFactor(guessing(t.past.shares(), tolerance).ratios(a), w, tolerance)
-		c := ClassFactor{Name: a.name}
-		for y := range f.canary {
-			c.Canary, c.Stable = append(c.Canary, math.Exp(f.canary[y])), append(c.Stable, math.Exp(f.stable[y]))
-		}
-		all = append(all, c)
+		canary, stable := factors(guessing(t.past.shares(), tolerance).bet(a, LatencyClasses), w)
+		all = append(all, ClassFactor{a.name, a.latency, canary, stable})
 	}
 	return all
 }
@@ -68,8 +72,7 @@ func NextClassFactors(tb testing.TB, seen Counts, w, tolerance float64) []ClassF
 // Earned is what both processes have earned under the promised split, before
 // anything is divided out of it.
 func Earned(t *Test) (e, mirror float64) {
-	nothing := make([]float64, t.cfg.Steps)
-	return math.Exp(t.worse.logE(nothing)), math.Exp(t.notWorse.logE(nothing))
+	return math.Exp(t.worse.logE(nil)), math.Exp(t.notWorse.logE(nil))
 }
 
 // Split is the evidence that the split is another one.

@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the golden vectors anew, from the
 type vector struct {
 	Tolerance float64        `json:"tolerance"`
 	Steps     int            `json:"steps"`
+	Drawn     bool           `json:"drawn"`
 	Prior     [2]int64       `json:"prior"` // good, failed
 	Cohorts   []vectorCohort `json:"cohorts"`
 	E         float64        `json:"e"`        // after the last cohort
@@ -64,7 +65,9 @@ func TestGolden(t *testing.T) {
 
 func (v vector) verdict(t *testing.T) analysis.Verdict {
 	t.Helper()
-	test := newTest(t, analysis.Config{Tolerance: v.Tolerance, Steps: v.Steps, Prior: counts(v.Prior[0], v.Prior[1])})
+	test := newTest(t, analysis.Config{
+		Tolerance: v.Tolerance, Steps: v.Steps, Drawn: v.Drawn, Prior: counts(v.Prior[0], v.Prior[1]),
+	})
 	for _, c := range v.Cohorts {
 		test.Score(analysis.Cohort{
 			Step: c.Step, Weight: c.Weight,
@@ -84,6 +87,8 @@ func (v vector) direct() (e, highest, mirror float64) {
 	labels := make([][2]int64, v.Steps)
 	weights := make([]float64, v.Steps)
 	blind := directBlind{tolerance: v.Tolerance, steps: v.Steps, e: ones(4 * v.Steps)}
+	ofWorse := mixed(v.Steps, 0.25, 0.2, 0.25, 0.12, 0.1, 0.05, 0.03)
+	ofNotWorse := mixed(v.Steps, 0.25, 0.25, 0.25, 0.25)
 	for _, c := range v.Cohorts {
 		q := (failed + 0.5) / (units + 1)
 		qb := (1-v.Tolerance)*q + v.Tolerance
@@ -102,10 +107,33 @@ func (v vector) direct() (e, highest, mirror float64) {
 		}
 		units += float64(c.Stable[0] + c.Stable[1])
 		failed += float64(c.Stable[1])
-		e, mirror = average(paid(worse, labels, weights)), average(paid(notWorse, labels, weights))
-		highest = max(highest, e, blind.highest())
+		nowWorse, nowNotWorse, blindly := worse, notWorse, blind.highest()/9
+		if !v.Drawn {
+			nowWorse, nowNotWorse, blindly = paid(worse, labels, weights), paid(notWorse, labels, weights), blind.highest()
+		}
+		e, mirror = ofWorse(nowWorse), ofNotWorse(nowNotWorse)
+		highest = max(highest, e, blindly)
 	}
 	return e, highest, mirror
+}
+
+// mixed is the mixture of components, by alternative and then step, of which the
+// alternatives weigh so much: half of it on a start with the first step.
+func mixed(steps int, weights ...float64) func(components []float64) float64 {
+	return func(components []float64) float64 {
+		sum := 0.0
+		for i, e := range components {
+			start := 0.5 / float64(steps-1)
+			switch {
+			case steps == 1:
+				start = 1
+			case i%steps == 0:
+				start = 0.5
+			}
+			sum += weights[i/steps] * start * e
+		}
+		return sum
+	}
 }
 
 // paid divides the components by the likelihood ratio of the best split in each

@@ -50,13 +50,3 @@ func (p past) shares() []float64 {
 	}
 	return shares
 }
-
-// collapsed tells good from failed alone.
-func (p past) collapsed() past {
-	last := len(p) - 1
-	good := 0.0
-	for _, n := range p[:last] {
-		good += n
-	}
-	return past{good, p[last]}
-}

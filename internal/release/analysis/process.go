@@ -22,34 +22,41 @@ func newProcess(alternatives []alternative, steps int) process {
 	}
 }
 
+// start is the share of an alternative's weight that is put on its start with a step:
+// half on the first, the other half on the later ones.
+func (p *process) start(step int) float64 {
+	switch {
+	case p.steps == 1:
+		return 1
+	case step == 0:
+		return 0.5
+	default:
+		return 0.5 / float64(p.steps-1)
+	}
+}
+
 // score multiplies every component that has started by the cohort's factor.
-func (p *process) score(c Cohort, g guess, tolerance float64) {
+func (p *process) score(c Cohort, g guess) {
 	p.started = max(p.started, c.Step+1)
 	for i, a := range p.alternatives {
-		gained := gain(c, g.told(a, len(c.Canary.Units)), tolerance)
+		gained := g.bet(a, len(c.Canary.Units)).gain(c)
 		for step := 0; step <= c.Step; step++ {
 			p.logs[i*p.steps+step] += gained
 		}
 	}
 }
 
-// prior is the weight of a component in the mixture: the steps of an alternative
-// share its own.
+// prior is the weight of a component in the mixture.
 func (p *process) prior(component int) float64 {
-	return p.alternatives[component/p.steps].weight / float64(p.steps)
+	return p.alternatives[component/p.steps].weight * p.start(component%p.steps)
 }
 
 // logE is the log of the mixture, when each component owes what another split
 // since its step would explain as well. Nothing is owed for steps without units.
-func (p *process) logE(owed []float64) float64 {
-	highest, ahead := math.Inf(-1), float64(p.steps-p.started)
-	if ahead > 0 {
-		highest = 0
-	}
-	for of := range slices.Chunk(p.logs, p.steps) {
-		for step, l := range of[:p.started] {
-			highest = max(highest, l-owed[step])
-		}
+func (p *process) logE(owed debts) float64 {
+	highest, ahead := p.highest(owed), 0.0
+	for step := p.started; step < p.steps; step++ {
+		ahead += p.start(step)
 	}
 	if ahead > 0 {
 		ahead *= math.Exp(-highest)
@@ -58,13 +65,27 @@ func (p *process) logE(owed []float64) float64 {
 	for i, a := range p.alternatives {
 		of := ahead
 		for step, l := range p.logs[i*p.steps:][:p.started] {
-			if below := l - owed[step] - highest; below > nothing {
-				of += math.Exp(below)
+			if below := l - owed.since(step) - highest; below > nothing {
+				of += p.start(step) * math.Exp(below)
 			}
 		}
-		sum += a.weight / float64(p.steps) * of
+		sum += a.weight * of
 	}
 	return highest + math.Log(sum)
+}
+
+// highest is that of the components, which the mixture does not exceed.
+func (p *process) highest(owed debts) float64 {
+	highest := math.Inf(-1)
+	if p.started < p.steps {
+		highest = 0
+	}
+	for of := range slices.Chunk(p.logs, p.steps) {
+		for step, l := range of[:p.started] {
+			highest = max(highest, l-owed.since(step))
+		}
+	}
+	return highest
 }
 
 // nothing is the log of a share of the whole that floating point does not see.

@@ -50,10 +50,21 @@ func (s *split) logE() float64 {
 	return sum - math.Log(float64(len(s.steps)))
 }
 
+// debts are, by step, the logs of what has to be divided out of what was earned since;
+// none if nil.
+type debts []float64
+
+func (d debts) since(step int) float64 {
+	if d == nil {
+		return 0
+	}
+	return d[step]
+}
+
 // owed is, for each step, the log of how much likelier the best of all constant
 // splits since its beginning makes the labels than the promised one does.
-func (s *split) owed() []float64 {
-	all := make([]float64, len(s.steps))
+func (s *split) owed() debts {
+	all := make(debts, len(s.steps))
 	sum := 0.0
 	for i := len(all) - 1; i >= 0; i-- {
 		sum += s.steps[i].owed()

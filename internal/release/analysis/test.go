@@ -9,6 +9,7 @@ package analysis
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // NotWorseLevel is the level of the proof that a version is not worse.
@@ -26,6 +27,9 @@ type Config struct {
 	Alpha     float64 // bound on the probability of a false rollback, in (0, 1)
 	Tolerance float64 // ε: how much higher the error rate may be, as a difference, in [0, 1)
 	Steps     int     // of the release, the bake included, from 1
+	// Drawn says that whoever counts the units drew their labels, too, each on its own
+	// with the weight. Otherwise the weight is a promise of somebody else.
+	Drawn bool
 	// Prior is what the stable version did before the release. When it has
 	// LatencyClasses, latency is compared as well as errors; otherwise errors alone.
 	Prior Counts
@@ -99,25 +103,28 @@ func (t *Test) compare(c Cohort) {
 		c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
 	}
 	g := guessing(t.past.shares(), t.cfg.Tolerance)
-	t.worse.score(c, g, t.cfg.Tolerance)
+	t.worse.score(c, g)
 	if t.followed != nil {
-		t.followed.add(&t.worse, c, g, t.cfg.Tolerance)
+		t.followed.add(&t.worse, c, g)
 	}
 	c.Canary, c.Stable = c.Canary.collapsed(), c.Stable.collapsed()
-	t.notWorse.score(c, guessing(t.past.collapsed().shares(), t.cfg.Tolerance), t.cfg.Tolerance)
+	t.notWorse.score(c, g)
 	t.split.add(c)
 	t.blind.add(c, t.cfg.Tolerance)
 	t.weight, t.step = c.Weight, c.Step
-	t.worst = max(t.worst, t.logE(), t.blind.worse.logE())
+	t.worst = max(t.worst, t.blindLogE())
+	if !t.split.noticed && t.worse.highest(t.owed()) > t.worst { // else the mixture is not, either
+		t.worst = max(t.worst, t.logE())
+	}
 }
 
 // logE is the present evidence that the canary is worse. What was earned under a
 // split that is found to be another one is gone.
 func (t *Test) logE() float64 {
 	if t.split.noticed {
-		return t.blind.worse.logE()
+		return t.blindLogE()
 	}
-	return t.worse.logE(t.split.owed())
+	return t.worse.logE(t.owed())
 }
 
 // mirrorLogE is likewise the evidence that it is not.
@@ -125,9 +132,33 @@ func (t *Test) mirrorLogE() float64 {
 	if t.split.noticed {
 		return t.blind.notWorse.logE()
 	}
-	return t.notWorse.logE(t.split.owed())
+	return t.notWorse.logE(t.owed())
 }
 
-// level is the probability of a false rollback that each of the two forms of
-// evidence has: half.
-func (t *Test) level() float64 { return t.cfg.Alpha / 2 }
+// owed is what another split would explain as well: nothing where the labels were
+// drawn here.
+func (t *Test) owed() debts {
+	if t.cfg.Drawn {
+		return nil
+	}
+	return t.split.owed()
+}
+
+// blindShare is the part of α that belongs to the form that does not know the split:
+// the less, the less likely it is to be needed.
+func (c Config) blindShare() float64 {
+	if c.Drawn {
+		return 0.1
+	}
+	return 0.5
+}
+
+// level is what the form has of α that trusts the split.
+func (t *Test) level() float64 { return (1 - t.cfg.blindShare()) * t.cfg.Alpha }
+
+// blindLogE is the evidence of the other form, as much smaller as its level is, so
+// that one bound serves both.
+func (t *Test) blindLogE() float64 {
+	share := t.cfg.blindShare()
+	return t.blind.worse.logE() + math.Log(share/(1-share))
+}

@@ -59,6 +59,25 @@ func TestNothingSeenIsUndecided(t *testing.T) {
 	if v.Bound != 200 || v.MirrorBound != 20 {
 		t.Errorf("bounds %v and %v, want 200 and 20", v.Bound, v.MirrorBound)
 	}
+	if v := newTest(t, analysis.Config{Drawn: true}).Verdict(); v.E != 1 || math.Abs(v.Bound-1/0.009) > 1e-9 {
+		t.Errorf("drawn: E is %v and its bound %v", v.E, v.Bound)
+	}
+}
+
+// TestHighest is what E is the exponential of, in both forms.
+func TestHighest(t *testing.T) {
+	for _, drawn := range []bool{true, false} {
+		test := newTest(t, analysis.Config{Drawn: drawn, Tolerance: tolerance})
+		for _, c := range []analysis.Cohort{
+			{Weight: 0.5, Canary: counts(5, 5), Stable: counts(10, 0)},
+			{Step: 1, Weight: 0.5, Canary: counts(400, 0), Stable: counts(300, 100)},
+		} {
+			test.Score(c)
+		}
+		if v := test.Verdict(); math.Abs(math.Exp(test.Highest())-v.E) > 1e-9*v.E || v.LogE > test.Highest()-1 {
+			t.Errorf("drawn %v: %v, %+v", drawn, test.Highest(), v)
+		}
+	}
 }
 
 // TestCohortsWithoutAControlCompareNothing: at weight 0 and 1, and at weights
@@ -114,7 +133,7 @@ func TestALargePriorIsScaled(t *testing.T) {
 	if a, b := e(counts(1990, 10)), e(counts(497_500, 2_500)); math.Abs(a-b) > 1e-9 {
 		t.Errorf("a prior of 2 000 gives %v, one of 500 000 with the same rate %v", a, b)
 	}
-	if a, b := e(counts(2000, 0)), e(counts(999_800, 200)); math.Abs(a-b) < 1e-3 {
+	if a, b := e(counts(2000, 0)), e(counts(999_800, 200)); math.Abs(a-b) < 1e-4 {
 		t.Errorf("a rate of 0.02 %% was rounded away: %v, %v", a, b)
 	}
 }

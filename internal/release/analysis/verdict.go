@@ -1,9 +1,6 @@
 package analysis
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Kind is a statement about evidence. What is done about it is up to others.
 type Kind string
@@ -20,7 +17,7 @@ type Verdict struct {
 	Kind        Kind    `json:"kind"`
 	E           float64 `json:"e"`            // highest evidence so far that the canary is worse
 	LogE        float64 `json:"log_e"`        // the present evidence, as a natural logarithm
-	Bound       float64 `json:"bound"`        // 2/α: E at which it is proved
+	Bound       float64 `json:"bound"`        // E at which it is proved: 1 over the level of the form that trusts the split
 	MirrorE     float64 `json:"mirror_e"`     // present evidence that it is not worse
 	MirrorBound float64 `json:"mirror_bound"` // MirrorE at which that is proved
 	Canary      Counts  `json:"canary"`       // all units that were scored
@@ -72,6 +69,9 @@ func (t *Test) Kind() Kind {
 	}
 }
 
+// Highest is the log of the highest evidence so far that the canary is worse.
+func (t *Test) Highest() float64 { return t.worst }
+
 // mover is the alternative with the greatest evidence.
 func (t *Test) mover() (name string, step int) {
 	if t.split.noticed {
@@ -100,18 +100,18 @@ func (t *Test) needs() (worse, notWorse int64) {
 		canary = make(past, t.classes)
 		canary.add(t.canary)
 	}
-	outlook := func(p *process, stable, canary []float64, level float64) int64 {
+	stable, expected := t.past.shares(), canary.shares()
+	g := guessing(stable, t.cfg.Tolerance)
+	outlook := func(p *process, level float64) int64 {
 		if t.split.noticed { // as if from the beginning: batches tell less than units do
 			fresh := newProcess(p.alternatives, p.steps)
 			p = &fresh
 		}
-		g := guessing(stable, t.cfg.Tolerance)
 		return p.outlook(t.step, -math.Log(level), func(a alternative) float64 {
-			return newFactor(g.ratios(a), weight, t.cfg.Tolerance).mean(weight, canary, stable)
+			return g.bet(a, t.classes).mean(weight, expected, stable)
 		})
 	}
-	return outlook(&t.worse, t.past.shares(), canary.shares(), t.level()),
-		outlook(&t.notWorse, t.past.collapsed().shares(), canary.collapsed().shares(), NotWorseLevel)
+	return outlook(&t.worse, t.level()), outlook(&t.notWorse, NotWorseLevel)
 }
 
 // outlook is (ln 1/level − ln π_j − ln E_j)/KL_j of the component j that gets
@@ -124,9 +124,11 @@ func (p *process) outlook(step int, bound float64, gain func(alternative) float6
 		if kl <= 0 {
 			continue
 		}
-		// An empty range is impossible: step 0 has always started.
-		most := slices.Max(p.logs[i*p.steps : i*p.steps+step+1])
-		fewest = min(fewest, math.Ceil((bound-math.Log(p.prior(i*p.steps))-most)/kl))
+		most := math.Inf(-1)
+		for j := i * p.steps; j <= i*p.steps+step; j++ {
+			most = max(most, p.logs[j]+math.Log(p.prior(j)))
+		}
+		fewest = min(fewest, math.Ceil((bound-most)/kl))
 	}
 	return max(int64(fewest), 1)
 }

@@ -19,7 +19,8 @@ const (
 // test. Every five minutes it judges all minutes so far anew, at the same level. A
 // metric is High, which fails a canary that has no other, when the lower end of
 // the confidence interval for the difference lies above a quarter of the estimated
-// difference. A minute without requests has no value.
+// difference. A minute without requests has no value. Where an increase is allowed,
+// the ratio of the means (effectSize.allowedIncrease) has to exceed it as well.
 //
 // Source: github.com/spinnaker/kayenta, kayenta-judge: NetflixACAJudge.scala and
 // MannWhitneyClassifier.scala; the interval is that of R's wilcox.test with the
@@ -29,6 +30,9 @@ type Kayenta struct {
 	minutes         int
 	errors, latency series
 	highest         float64
+	// ErrorIncrease and LatencyIncrease are how many times the stable version's mean
+	// error rate and latency the canary's may be; 0 leaves the means alone.
+	ErrorIncrease, LatencyIncrease float64
 }
 
 // series are the values of one metric.
@@ -51,7 +55,7 @@ func (k *Kayenta) Look(m Minute) Action {
 	if k.minutes++; k.minutes%KayentaEvery != 0 {
 		return Go
 	}
-	k.highest = max(k.highest, k.errors.clear(), k.latency.clear())
+	k.highest = max(k.highest, k.errors.clear(k.ErrorIncrease), k.latency.clear(k.LatencyIncrease))
 	if k.highest > k.critical {
 		return RollBack
 	}
@@ -74,8 +78,11 @@ func (s *series) add(m Minute, of func(Seen) float64) {
 // clear is the statistic of the hypothesis that the canary lies above the stable
 // version by just the tolerated part of the estimated difference. The lower end of
 // the confidence interval lies above that part if this exceeds the critical value.
-func (s *series) clear() float64 {
+func (s *series) clear(allowed float64) float64 {
 	if len(s.canary) == 0 || len(s.stable) == 0 || slices.Equal(s.canary, s.stable) {
+		return math.Inf(-1)
+	}
+	if mean(s.canary) < allowed*mean(s.stable) {
 		return math.Inf(-1)
 	}
 	plain := MannWhitney(s.canary, s.stable, 0)
@@ -83,6 +90,14 @@ func (s *series) clear() float64 {
 		return plain
 	}
 	return MannWhitney(s.canary, s.stable, kayentaTolerance*math.Abs(Shift(s.canary, s.stable)))
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
 }
 
 // MannWhitney is the standardised rank sum of x − shift against y, with corrections

@@ -38,6 +38,11 @@ func TestRules(t *testing.T) {
 	argo := func() others.Rule { return others.NewArgo(limits, 3) }
 	conclusive := func() others.Rule { a := others.NewArgo(limits, 3); a.Between = 0.04; return a }
 	kayenta := func() others.Rule { return others.NewKayenta(others.KayentaCritical) }
+	lenient := func() others.Rule { // the means are 26 and 1.02 to 2.1 times as high
+		k := others.NewKayenta(others.KayentaCritical)
+		k.ErrorIncrease, k.LatencyIncrease = 30, 2.2
+		return k
+	}
 	for _, c := range []struct {
 		rule   func() others.Rule
 		course string
@@ -58,6 +63,8 @@ func TestRules(t *testing.T) {
 		{kayenta, "sssss", others.RollBack, 5},
 		{kayenta, "gggggfffffffffffffff", others.RollBack, 20},
 		{kayenta, "nnnnnmmmmm", others.Go, 0},
+		{lenient, "fffff", others.Go, 0},
+		{lenient, "sssss", others.Go, 0},
 	} {
 		got := others.Replay(c.rule(), minutes(c.course))
 		if got.Action != c.action || got.Minute != c.minute {
