@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
@@ -20,19 +21,28 @@ type cell struct {
 	ratio float64 // of error rates; 1 for the same version
 	begin func(rng *rand.Rand, base, rate float64) course
 	short bool // see run.pace
-	runs  int
-	claim bool // no more than α of them may be rolled back
+	// slower says that it harms by being slow, others that the traffic is split or
+	// counted by somebody else.
+	slower, others bool
+	runs           int
+	claim          bool // no more than α of them may be rolled back
 }
 
 func (c cell) String() string {
 	return fmt.Sprintf("%s ×%g at %g/s, %g %%, since %gs", c.name, c.ratio, c.rate, 100*c.base, c.onset)
 }
 
+// worst is the error rate of the canary when it is worse.
+func (c cell) worst() float64 { return min(c.base*c.ratio, 0.9) }
+
+// tolerated says that the canary is worse by no more than what is allowed.
+func (c cell) tolerated() bool { return !c.slower && c.worst() <= c.base+tolerance*(1-c.base) }
+
 // score is that of a rule over the runs of a cell.
 type score struct {
-	Rolled, Paused, NotWorse int
-	Times                    []float64 // until the rollback, sorted
-	Harmed                   []float64
+	Runs, Rolled, Paused, NotWorse int
+	Times                          []float64 // until the rollback, sorted
+	Harmed                         []float64
 }
 
 // result is a cell with what the rules did, davit first.
@@ -52,7 +62,7 @@ func plan(same, few int) []cell {
 	for _, rate := range rates() {
 		for _, base := range bases() {
 			for _, s := range claimed() {
-				all = append(all, cell{name: s.name, rate: rate, base: base, ratio: 1, begin: s.begin, runs: same, claim: true})
+				all = append(all, cell{name: s.name, rate: rate, base: base, ratio: 1, begin: s.begin, runs: same, claim: true, others: s.others})
 			}
 			for _, onset := range []float64{0, duration / 2} {
 				for _, ratio := range ratios() {
@@ -64,10 +74,13 @@ func plan(same, few int) []cell {
 			}
 		}
 		for _, s := range unclaimed() {
-			all = append(all, cell{name: s.name, rate: rate, base: plotted, ratio: 1, begin: s.begin, runs: few})
+			all = append(all, cell{name: s.name, rate: rate, base: plotted, ratio: 1, begin: s.begin, runs: few, others: s.others})
 		}
 		for _, l := range latencies() {
-			all = append(all, cell{name: l.name, rate: rate, base: plotted, ratio: 1, begin: slower(l.profile), short: true, runs: few})
+			all = append(all, cell{
+				name: l.name, rate: rate, base: plotted, ratio: 1,
+				begin: slower(l.profile), short: true, slower: true, runs: few,
+			})
 		}
 	}
 	return all
@@ -99,41 +112,59 @@ func (c cell) seedOf(seed uint64) uint64 {
 	return h.Sum64() ^ seed
 }
 
-// measure releases a cell, on all cores.
+// measure releases a cell, on all cores: davit, the other rules at their defaults,
+// and all of them tuned, each tool with the best of its settings for this cell.
 func (c cell) measure(t tuning, seed uint64) (result, error) {
-	workers := runtime.GOMAXPROCS(0)
-	parts := make([]result, workers)
-	errs := make([]error, workers)
-	var group sync.WaitGroup
-	for worker := range workers {
-		group.Go(func() {
-			parts[worker], errs[worker] = c.part(t, seed, worker, workers)
-		})
-	}
-	group.Wait()
-	all := parts[0]
-	for i, part := range parts {
-		if errs[i] != nil {
-			return all, errs[i]
-		}
-		if i > 0 {
-			all.add(part)
-		}
-	}
+	t.settings = append(defaults(), t.settings...)
+	var mu sync.Mutex
+	all := result{cell: c, scores: make([]score, own+len(t.settings))}
+	err := c.spread(func(w *world, first, every int) error {
+		part, err := c.part(w, t, seed, first, every)
+		mu.Lock()
+		defer mu.Unlock()
+		all.add(part)
+		return err
+	})
 	for i := range all.scores {
 		slices.Sort(all.scores[i].Times)
 		slices.Sort(all.scores[i].Harmed)
 	}
-	return all, nil
+	return all.best(t.settings), err
 }
 
+// spread calls part on each core.
+func (c cell) spread(part func(w *world, first, every int) error) error {
+	workers := runtime.GOMAXPROCS(0)
+	errs := make([]error, workers)
+	var group sync.WaitGroup
+	for worker := range workers {
+		group.Go(func() { errs[worker] = part(newWorld(), worker, workers) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// begun is a release of the cell.
+func (c cell) begun(w *world, at int, seed uint64) run {
+	rng := rand.New(rand.NewPCG(c.seedOf(seed), uint64(at)))
+	return run{
+		world: w, rng: rng, rate: c.rate, base: c.base, course: c.begin(rng, c.base, c.rate),
+		onset: c.onset, short: c.short, slower: c.slower, others: c.others,
+	}
+}
+
+// compared is how many releases of a cell the other rules look at, for whom nothing
+// is claimed.
+const compared = 2000
+
 // part is every so manieth run.
-func (c cell) part(t tuning, seed uint64, first, every int) (result, error) {
-	res := result{cell: c, scores: make([]score, len(ruleNames()))}
-	w := newWorld()
-	for i := first; i < c.runs; i += every {
-		rng := rand.New(rand.NewPCG(c.seedOf(seed), uint64(i)))
-		r := run{world: w, rng: rng, rate: c.rate, base: c.base, course: c.begin(rng, c.base, c.rate), onset: c.onset, short: c.short}
+func (c cell) part(w *world, t tuning, seed uint64, first, every int) (result, error) {
+	res := result{cell: c, scores: make([]score, own+len(t.settings))}
+	for at := first; at < c.runs; at += every {
+		r := c.begun(w, at, seed)
+		if at >= compared {
+			t.settings = nil
+		}
 		outcomes, noticed, err := r.judge(t)
 		if err != nil {
 			return res, err
@@ -148,7 +179,40 @@ func (c cell) part(t tuning, seed uint64, first, every int) (result, error) {
 	return res, nil
 }
 
+// best leaves davit, the other tools' defaults, davit tuned, and of the tuned settings
+// of each other tool the one that does best here: that harms least where the canary is
+// worse. Where it is not, the one that does worst is shown, since all of them are to
+// keep α.
+func (r result) best(settings []setting) result {
+	scores := slices.Concat(r.scores[:1], r.scores[own:own+tools], r.scores[1:own])
+	for tool := range tools {
+		var best score
+		for i, s := range settings[tools:] {
+			if of := r.scores[own+tools+i]; s.tool == tool && (best.Runs == 0 || r.better(of, best)) {
+				best = of
+			}
+		}
+		scores = append(scores, best)
+	}
+	r.scores = scores
+	return r
+}
+
+// better compares two settings of a tool.
+func (r result) better(a, b score) bool {
+	if !r.short {
+		return a.Rolled > b.Rolled
+	}
+	less, found := a.harm()
+	than, before := b.harm()
+	if found && before {
+		return less < than
+	}
+	return a.Rolled > b.Rolled
+}
+
 func (s *score) count(o outcome) {
+	s.Runs++
 	switch o.action {
 	case others.RollBack:
 		s.Rolled++
@@ -166,6 +230,7 @@ func (r *result) add(other result) {
 	r.noticed += other.noticed
 	for i, s := range other.scores {
 		at := &r.scores[i]
+		at.Runs += s.Runs
 		at.Rolled += s.Rolled
 		at.Paused += s.Paused
 		at.NotWorse += s.NotWorse
@@ -174,14 +239,20 @@ func (r *result) add(other result) {
 	}
 }
 
-// middle is the median over all runs, of which those that were not rolled back
-// count as the largest; ok is false when it is one of those.
-func middle(sorted []float64, runs int) (value float64, ok bool) {
-	if i := (runs - 1) / 2; i < len(sorted) {
+// rate is the share that was rolled back.
+func (s score) rate() float64 { return float64(s.Rolled) / float64(s.Runs) }
+
+// median is that over all runs, of which those that were not rolled back count as
+// the largest; ok is false when it is one of those.
+func (s score) median(sorted []float64) (value float64, ok bool) {
+	if i := (s.Runs - 1) / 2; i < len(sorted) {
 		return sorted[i], true
 	}
 	return 0, false
 }
+
+// harm is the median number of harmed requests, if half of the releases were found.
+func (s score) harm() (float64, bool) { return s.median(s.Harmed) }
 
 // breaches are the cells in which the bound is claimed and not kept.
 func breaches(results []result) []result {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-
-	"github.com/davit-dev/davit/internal/release/others"
 )
 
 // figures are the two by which a verdict is known, at twenty requests a second of
@@ -22,16 +20,15 @@ type figures struct {
 func printFigures(o options) error {
 	same := cell{name: "iid", rate: 20, base: plotted, ratio: 1, begin: claimed()[0].begin, runs: o.runs, claim: true}
 	bad := cell{name: "errors", rate: 20, base: plotted, ratio: 100, begin: worse(100, 0), short: true, runs: o.runs}
-	untuned := tuning{limits: others.DefaultLimits(), failures: 1, critical: never} // the others are not looked at
-	alike, err := same.measure(untuned, o.seed)
+	alike, err := same.measure(tuning{}, o.seed)
 	if err != nil {
 		return err
 	}
-	found, err := bad.measure(untuned, o.seed)
+	found, err := bad.measure(tuning{}, o.seed)
 	if err != nil {
 		return err
 	}
-	harmed, all := middle(found.scores[0].Harmed, found.runs)
+	harmed, all := found.scores[0].harm()
 	if !all {
 		return fmt.Errorf("half of the requests failed, and only %d of %d releases were rolled back", found.scores[0].Rolled, found.runs)
 	}

@@ -91,14 +91,14 @@ func measure(o options) (results []result, err error) {
 	defer func() { err = errors.Join(err, known.close()) }()
 	begun := time.Now()
 	cells := plan(o.runs, o.few)
-	found := map[[2]float64]tuning{}
+	tuned := map[[2]float64]tuning{}
 	for i, c := range cells {
-		r, err := known.measure(c, func() tuning {
-			at := [2]float64{c.base, c.rate}
-			if _, ok := found[at]; !ok {
-				found[at] = tuned(newWorld(), c.base, c.rate, min(o.runs, 2000), o.seed^0x7a11)
+		r, err := known.measure(c, func() (t tuning, err error) {
+			at := [2]float64{c.rate, c.base}
+			if tuned[at].settings == nil {
+				tuned[at], err = tune(c.rate, c.base, min(o.runs, 1000), o.seed^0x7a11)
 			}
-			return found[at]
+			return tuned[at], err
 		}, o.seed)
 		if err != nil {
 			return nil, err

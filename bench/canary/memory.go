@@ -53,11 +53,15 @@ func remember(path string) (*memory, error) {
 func (c cell) key(seed uint64) string { return fmt.Sprintf("%s, %d runs, seed %d", c, c.runs, seed) }
 
 // measure returns what is known of the cell, or finds it out.
-func (m *memory) measure(c cell, settings func() tuning, seed uint64) (result, error) {
+func (m *memory) measure(c cell, settings func() (tuning, error), seed uint64) (result, error) {
 	if r, ok := m.known[c.key(seed)]; ok {
 		return result{cell: c, scores: r.Scores, noticed: r.Noticed}, nil
 	}
-	r, err := c.measure(settings(), seed)
+	t, err := settings()
+	if err != nil {
+		return result{}, err
+	}
+	r, err := c.measure(t, seed)
 	if err != nil || m.file == nil {
 		return r, err
 	}

@@ -40,6 +40,7 @@ type printer struct {
 func (p printer) print() {
 	fmt.Fprintf(p.out, intro, p.options.runs, p.options.few, p.options.seed, len(p.results))
 	p.verdict()
+	p.standing()
 	p.same()
 	p.unclaimed()
 	p.worse()
@@ -103,7 +104,7 @@ func (p printer) highest(shape string) []string {
 			continue
 		}
 		for i := range worst {
-			if worst[i].scores == nil || r.scores[i].Rolled > worst[i].scores[i].Rolled {
+			if worst[i].scores == nil || r.scores[i].rate() > worst[i].scores[i].rate() {
 				worst[i] = r
 			}
 		}
@@ -119,9 +120,9 @@ func (p printer) highest(shape string) []string {
 func (r result) rolledBack() []string {
 	var cells []string
 	for i, s := range r.scores {
-		text := share(s.Rolled, r.runs)
+		text := share(s.Rolled, s.Runs)
 		if i == 0 {
-			text = fmt.Sprintf("%s (≤ %s)", text, percent(upper(s.Rolled, r.runs)))
+			text = fmt.Sprintf("%s (≤ %s)", text, percent(upper(s.Rolled, s.Runs)))
 		}
 		cells = append(cells, text)
 	}
@@ -153,7 +154,7 @@ func (p printer) worse() {
 		"Each entry is the share that was rolled back, the median time until then, and the median number of the\n"+
 		"canary's requests that had failed by then; – where less than half was rolled back. *Tolerated* are rates that\n"+
 		"exceed the live version's by no more than 1 %: to roll these back is an error. *Before it was*: the median rollback\n"+
-		"came before the canary turned bad.\n")
+		"came before the canary turned bad. *Tuned*: the setting that does best in the row.\n")
 	for _, onset := range []float64{0, duration / 2} {
 		fmt.Fprintf(p.out, "\n### Worse since %g minutes after the start\n", onset/60)
 		header(p.out, "requests/s", "errors")
@@ -167,9 +168,8 @@ func (p printer) worse() {
 }
 
 func (r result) change() string {
-	to := min(r.base*r.ratio, 0.9)
-	text := fmt.Sprintf("%g → %.3g %%", 100*r.base, 100*to)
-	if to <= r.base+tolerance*(1-r.base) {
+	text := fmt.Sprintf("%g → %.3g %%", 100*r.base, 100*r.worst())
+	if r.tolerated() {
 		text += ", tolerated"
 	}
 	return text
@@ -179,9 +179,9 @@ func (r result) change() string {
 func (r result) found() []string {
 	var cells []string
 	for _, s := range r.scores {
-		text := share(s.Rolled, r.runs)
-		if at, ok := middle(s.Times, r.runs); ok {
-			harmed, _ := middle(s.Harmed, r.runs)
+		text := share(s.Rolled, s.Runs)
+		if at, ok := s.median(s.Times); ok {
+			harmed, _ := s.harm()
 			text += fmt.Sprintf(", %s, %.0f", clock(at), harmed)
 		} else {
 			text += ", –"
@@ -203,8 +203,8 @@ func clock(seconds float64) string {
 
 // slower shows the versions that do not fail more often.
 func (p printer) slower() {
-	fmt.Fprint(p.out, "\n## Slower\nThe same with latencies, at 0.5 % errors. The examples of the other tools allow "+
-		"the 99th percentile half a second;\nhere it is 0.32 s.\n")
+	fmt.Fprint(p.out, "\n## Slower\nThe same with latencies, at 0.5 % errors; the number is that of all the canary's "+
+		"requests until then, since all were slow.\nThe examples of the other tools allow the 99th percentile half a second; here it is 0.32 s.\n")
 	header(p.out, "requests/s", "")
 	for _, l := range latencies() {
 		for _, r := range p.results {

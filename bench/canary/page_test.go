@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -16,9 +17,12 @@ func TestThePage(t *testing.T) {
 	var results []result
 	for i, c := range plan(1000, 100) {
 		r := result{cell: c, scores: make([]score, len(ruleNames()))}
+		for rule := range r.scores {
+			r.scores[rule].Runs = c.runs
+		}
 		r.scores[0].NotWorse = c.runs / 2
 		if i%3 == 0 {
-			r.scores[1] = score{Rolled: c.runs, Times: make([]float64, c.runs), Harmed: make([]float64, c.runs)}
+			r.scores[1] = score{Runs: c.runs, Rolled: c.runs, Times: make([]float64, c.runs), Harmed: make([]float64, c.runs)}
 		}
 		results = append(results, r)
 	}
@@ -32,7 +36,7 @@ func TestThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := strings.Count(string(data), "\n| ") - strings.Count(string(data), "\n|---|") // less the headers
-	if want := len(plan(1, 1)) + len(claimed()); rows != want {
+	if want := len(plan(1, 1)) + len(claimed()) + own; rows != want {
 		t.Errorf("%d rows, want %d", rows, want)
 	}
 	for _, bad := range []string{"NaN", "%!", "Inf"} {
@@ -45,6 +49,43 @@ func TestThePage(t *testing.T) {
 		if !strings.Contains(string(data), "canary/"+name) {
 			t.Errorf("the page does not show %s", name)
 		}
+	}
+}
+
+// TestStanding: tolerated cells and those of the same version are left out, and each
+// other one counts once, by who finds half of it and with how little harm.
+func TestStanding(t *testing.T) {
+	harms := func(harm ...float64) []score { // of davit and two others; below zero for less than half
+		scores := make([]score, len(harm))
+		for i, h := range harm {
+			if scores[i].Runs = 2; h >= 0 {
+				scores[i].Rolled, scores[i].Harmed = 2, []float64{h, h}
+			}
+		}
+		return scores
+	}
+	bad := cell{name: "errors", rate: 20, base: 0.005, ratio: 10, short: true}
+	tolerated, same := bad, bad
+	tolerated.ratio, same.short = 1.5, false
+	late := bad
+	late.onset = 600
+	got := stand([]result{
+		{cell: bad, scores: harms(3, 4, -1)},
+		{cell: bad, scores: harms(3, -1, -1)},
+		{cell: bad, scores: harms(4, 5, 4)},
+		{cell: late, scores: harms(5, 7, 4)},
+		{cell: bad, scores: harms(-1, -1, 9)},
+		{cell: bad, scores: harms(-1, -1, -1)},
+		{cell: tolerated, scores: harms(9, 1, 1)},
+		{cell: same, scores: harms(9, 1, 1)},
+	}, 0, []int{1, 2})
+	want := standing{
+		least: 2, equal: 1, nobody: 1,
+		more:      []string{"0.5 → 5 % at 20/s from the middle on: 5, Argo Rollouts 4"},
+		undecided: []string{"0.5 → 5 % at 20/s: found in 0.00 %, Argo Rollouts in 100 % after 9"},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 
@@ -84,7 +125,7 @@ func TestResultsAreKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := m.measure(c, func() tuning { asked++; return generous() }, seed)
+		r, err := m.measure(c, func() (tuning, error) { asked++; return tuning{}, nil }, seed)
 		if err := errors.Join(err, m.close()); err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ func plots(results []result) map[string]string {
 
 // colors of the rules, in their order; told apart by people who see few colors, too.
 func colors() []string {
-	return []string{"#0b6e4f", "#c1440e", "#3b6fb6", "#8a5a00", "#e79b7d", "#93b5e1", "#cfa95f"}
+	return []string{"#0b6e4f", "#c1440e", "#3b6fb6", "#8a5a00", "#7fc4a8", "#e79b7d", "#93b5e1", "#cfa95f"}
 }
 
 // canvas is a picture in the making.
@@ -26,7 +26,7 @@ type canvas struct {
 	height float64
 }
 
-const width, left, right, top = 640.0, 130.0, 20.0, 46.0
+const width, left, right, top = 720.0, 130.0, 20.0, 46.0
 
 func newCanvas(title string, height float64) *canvas {
 	c := &canvas{height: height}
@@ -92,7 +92,7 @@ func falsePlot(results []result) string {
 			highest := 0.0
 			for _, r := range results {
 				if r.claim && r.name == s.name {
-					highest = math.Max(highest, float64(r.scores[rule].Rolled)/float64(r.runs))
+					highest = math.Max(highest, r.scores[rule].rate())
 				}
 			}
 			c.dot(x.at(highest), y, colors()[rule])
@@ -153,7 +153,7 @@ func harmedPlot(results []result) string {
 			if !ok {
 				return 0, false
 			}
-			return middle(r.scores[rule].Harmed, r.runs)
+			return r.scores[rule].harm()
 		})
 }
 
@@ -168,7 +168,7 @@ func timePlot(results []result) string {
 			if !ok {
 				return 0, false
 			}
-			return middle(r.scores[rule].Times, r.runs)
+			return r.scores[rule].median(r.scores[rule].Times)
 		})
 }
 

@@ -29,6 +29,8 @@ type run struct {
 	course course
 	onset  float64 // when the canary turns bad; cohorts are short from then on
 	short  bool
+	slower bool // it harms by being slow
+	others bool // traffic is split or counted by somebody else
 }
 
 // pace is how long the next cohort is. Counts are drawn for whole cohorts, which a
@@ -103,12 +105,7 @@ func (r *run) version(n int64, fails, lost float64, c *classes) (analysis.Counts
 // documentation, and by the stable version's own 99th percentile and a tenth.
 type minute struct {
 	usual, tight others.Minute
-	harmed       int64 // canary units that have failed since the beginning
-}
-
-// minutes draws a release and calls fn with every minute.
-func (r *run) minutes(fn func(m minute)) {
-	r.cohorts(func(drawn) {}, fn)
+	harmed       int64 // units since the beginning
 }
 
 // cohorts draws a release and calls each with every cohort, and fn with every minute.
@@ -120,7 +117,7 @@ func (r *run) cohorts(each func(d drawn), fn func(m minute)) {
 		each(d)
 		canary.add(d.canary)
 		stable.add(d.stable)
-		harmed += d.canary.failed
+		harmed += r.harm(d)
 		missing = missing || d.gap
 		at = d.until
 		if math.Mod(at, 60) != 0 {
@@ -154,52 +151,73 @@ func (t *tally) seen(slow int64) others.Seen {
 type outcome struct {
 	action others.Action
 	at     float64 // seconds since the onset
-	harmed int64   // failed canary units since the beginning
+	harmed int64   // units since the beginning
 }
 
 // notWorse is davit's other proof.
 const notWorse others.Action = "not_worse"
 
-// judge draws a release and returns what davit and the other rules did with it, and
-// whether davit noticed another split.
+// judge draws a release and returns what davit, davit at another level, and the other
+// rules did with it, and whether davit noticed another split.
 func (r *run) judge(t tuning) (outcomes []outcome, noticed bool, err error) {
 	test, err := r.test()
 	if err != nil {
 		return nil, false, err
 	}
-	rules := t.rulers()
-	outcomes = make([]outcome, 1+len(rules))
-	davit, harmed, minutes := &outcomes[0], int64(0), 0
+	rules := rulesOf(t.settings)
+	outcomes = make([]outcome, own+len(rules))
+	harmed, minutes := int64(0), 0
+	rolledBack := func(o *outcome, at float64, harmed int64) {
+		if o.action == others.Go {
+			*o = outcome{others.RollBack, at - r.onset, harmed}
+		}
+	}
 	each := func(d drawn) {
-		harmed += d.canary.failed
-		if davit.action != others.Go || d.gap {
+		harmed += r.harm(d)
+		if outcomes[0].action != others.Go {
 			return
 		}
-		test.Score(d.Cohort)
+		r.score(test, d)
+		if test.Highest() > t.davit {
+			rolledBack(&outcomes[1], d.until, harmed)
+		}
 		if test.Kind() == analysis.Worse {
-			*davit = outcome{others.RollBack, d.until - r.onset, harmed}
+			rolledBack(&outcomes[0], d.until, harmed)
 			r.short = false
 		}
 	}
 	r.cohorts(each, func(m minute) {
 		minutes++
 		for i, rule := range rules {
-			look := m.usual
-			if rule.tight {
-				look = m.tight
-			}
-			if o := &outcomes[i+1]; o.action == others.Go {
-				if o.action = rule.rule.Look(look); o.action != others.Go {
-					o.at, o.harmed = float64(60*minutes)-r.onset, m.harmed
-				}
+			if o := &outcomes[own+i]; o.action == others.Go && rule.Look(m.of(t.settings[i])) != others.Go {
+				rolledBack(o, float64(60*minutes), m.harmed)
 			}
 		}
 	})
 	v := test.Verdict()
-	if davit.action == others.Go && v.Kind == analysis.NotWorse {
-		davit.action = notWorse
+	if outcomes[0].action == others.Go && v.Kind == analysis.NotWorse {
+		outcomes[0].action = notWorse
 	}
 	return outcomes, v.Split >= v.SplitBound, nil
+}
+
+// own is how many of the outcomes are davit's.
+const own = 2
+
+// score tells davit's test of a cohort, unless it gets lost.
+func (r *run) score(test *analysis.Test, d drawn) {
+	if !d.gap {
+		test.Score(d.Cohort)
+	}
+}
+
+// harm is how many requests of a cohort are counted as harmed: the canary's that
+// failed, or all of them where it is slower.
+func (r *run) harm(d drawn) int64 {
+	if r.slower {
+		return d.canary.units
+	}
+	return d.canary.failed
 }
 
 // test is davit's, with a past of ten thousand units.
@@ -212,7 +230,7 @@ func (r *run) test() (*analysis.Test, error) {
 	}
 	prior.Units = append(prior.Units, failed)
 	test, err := analysis.New(analysis.Config{
-		Alpha: alpha, Tolerance: tolerance, Steps: len(steps) + 1, Prior: prior,
+		Alpha: alpha, Tolerance: tolerance, Steps: len(steps) + 1, Drawn: !r.others, Prior: prior,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("begin a release: %w", err)

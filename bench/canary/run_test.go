@@ -4,10 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
-	"strings"
 	"testing"
-
-	"github.com/davit-dev/davit/internal/release/others"
 )
 
 // sample is a small cell.
@@ -15,22 +12,18 @@ func sample(name string, begin func(*rand.Rand, float64, float64) course, runs i
 	return cell{name: name, rate: 20, base: 0.005, ratio: 1, begin: begin, runs: runs}
 }
 
-func generous() tuning {
-	return tuning{limits: others.DefaultLimits(), failures: 5, critical: others.KayentaCritical}
-}
-
 // TestARunCanBeRepeated: the same seed gives the same results, and in pieces the
 // same as in one, however many cores there are.
 func TestARunCanBeRepeated(t *testing.T) {
 	c := sample("errors", worse(10, 0), 12)
-	whole, err := c.part(generous(), 7, 0, 1)
+	whole, err := c.part(newWorld(), tuning{settings: defaults()}, 7, 0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	even, _ := c.part(generous(), 7, 0, 2)
-	odd, _ := c.part(generous(), 7, 1, 2)
+	even, _ := c.part(newWorld(), tuning{settings: defaults()}, 7, 0, 2)
+	odd, _ := c.part(newWorld(), tuning{settings: defaults()}, 7, 1, 2)
 	even.add(odd)
-	other, _ := c.part(generous(), 8, 0, 1)
+	other, _ := c.part(newWorld(), tuning{settings: defaults()}, 8, 0, 1)
 	sum := func(r result) (all []float64) {
 		for _, s := range r.scores {
 			total := 0.0
@@ -136,17 +129,62 @@ func TestClasses(t *testing.T) {
 	}
 }
 
-// TestTuned: with the least settings that suffice, about α is rolled back.
+// TestTuned: with the lowest levels that suffice in every shape, about α is rolled
+// back in each, and what fails a hundred times as often is found.
 func TestTuned(t *testing.T) {
-	tune := tuned(newWorld(), 0.005, 20, 400, 1)
-	r, err := sample("iid", always(func(*moment, float64) {}), 400).part(tune, 2, 0, 1)
+	tuned, err := tune(20, 0.005, 400, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, name := range ruleNames() {
-		if strings.HasSuffix(name, "tuned") && lower(r.scores[i].Rolled, r.runs) > 2.5*alpha {
-			t.Errorf("%s rolls back %d of %d", name, r.scores[i].Rolled, r.runs)
+	if bound := -math.Log(0.9 * alpha); tuned.davit >= bound {
+		t.Errorf("davit's level is %v, beyond its bound %v", tuned.davit, bound)
+	}
+	highest := make([]int, len(ruleNames()))
+	for _, s := range claimed() {
+		c := sample(s.name, s.begin, 400)
+		c.others = s.others
+		r, err := c.measure(tuned, 2)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for i, score := range r.scores {
+			highest[i] = max(highest[i], score.Rolled)
+			if i >= ownTuned && lower(score.Rolled, score.Runs) > 2.5*alpha {
+				t.Errorf("%s: %s rolls back %d of %d", s.name, ruleNames()[i], score.Rolled, score.Runs)
+			}
+		}
+	}
+	bad := sample("errors", worse(100, 0), 40)
+	bad.short = true
+	r, err := bad.measure(tuned, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, score := range r.scores {
+		if _, found := score.median(score.Harmed); !found || i >= ownTuned && highest[i] == 0 {
+			t.Errorf("%s: %d of %d, and at most %d where it is no worse", ruleNames()[i], score.Rolled, score.Runs, highest[i])
+		}
+	}
+}
+
+// TestTheBestSettingCounts: that which harms least, and one that finds half of the
+// versions before one that does not. Of versions that are no worse, the worst counts.
+func TestTheBestSettingCounts(t *testing.T) {
+	found := func(harmed ...float64) score {
+		return score{Runs: 4, Rolled: len(harmed), Times: harmed, Harmed: harmed}
+	}
+	settings := append(defaults(), setting{tool: flagger}, setting{tool: argo}, setting{tool: flagger}, setting{tool: flagger})
+	r := result{cell: cell{runs: 4, short: true}, scores: []score{
+		found(1), found(0), found(2), found(3), found(4), found(9, 9, 9), found(8), found(7, 7, 7), found(5),
+	}}
+	got := r.best(settings).scores
+	if len(got) != len(ruleNames()) || got[1].Harmed[0] != 2 || got[ownTuned].Harmed[0] != 0 ||
+		got[ownTuned+1].Harmed[0] != 7 || got[ownTuned+2].Harmed[0] != 8 {
+		t.Errorf("got %+v", got)
+	}
+	r.short = false
+	if got := r.best(settings).scores; got[ownTuned+1].Harmed[0] != 9 {
+		t.Errorf("of versions that are no worse: got %+v", got)
 	}
 }
 
@@ -155,21 +193,21 @@ func TestTuned(t *testing.T) {
 func TestTheBenchCanFail(t *testing.T) {
 	bad := sample("errors", worse(20, 0), 40)
 	bad.claim = true
-	r, err := bad.measure(generous(), 1)
+	r, err := bad.measure(tuning{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	good := r
-	good.runs, good.scores = 1000, []score{{}}
+	good.runs, good.scores = 1000, []score{{Runs: 1000}}
 	few := good
 	few.runs = 100
 	if got := breaches([]result{r, good, few}); len(got) != 2 {
 		t.Errorf("%d breaches, want those of the worse version and of too few runs", len(got))
 	}
-	if at, ok := middle([]float64{1, 2, 3}, 5); !ok || at != 3 {
+	if at, ok := (score{Runs: 5}).median([]float64{1, 2, 3}); !ok || at != 3 {
 		t.Errorf("the median is %v, %v", at, ok)
 	}
-	if _, ok := middle([]float64{1, 2}, 5); ok {
+	if _, ok := (score{Runs: 5}).median([]float64{1, 2}); ok {
 		t.Error("less than half has a median")
 	}
 }

@@ -25,7 +25,10 @@ type shape struct {
 	// claim says whether davit's bound is claimed for it, and why not where it is not.
 	claim bool
 	why   string
-	begin func(rng *rand.Rand, base, rate float64) course
+	// others says that somebody else splits the traffic or keeps the counts, so that
+	// davit has not drawn the labels itself.
+	others bool
+	begin  func(rng *rand.Rand, base, rate float64) course
 }
 
 func steady(base float64) moment { return moment{load: 1, canary: base, stable: base, split: 1} }
@@ -44,16 +47,16 @@ func always(of func(m *moment, at float64)) func(*rand.Rand, float64, float64) c
 // claimed are the shapes for which a bound is claimed.
 func claimed() []shape {
 	return []shape{
-		{"iid", true, "", always(func(*moment, float64) {})},
-		{"shared incident", true, "", incident},
-		{"diurnal", true, "", diurnal},
-		{"bursty", true, "", bursty},
-		{"sticky users", true, "", stickyUsers},
-		{"cold start", true, "", always(cold(warmup))},
-		{"scrape gap", true, "", gap},
-		{"counter reset", true, "", reset},
-		{"wrong w", true, "", wrongSplit},
-		{"just tolerated", true, "", always(func(m *moment, _ float64) {
+		{"iid", true, "", false, always(func(*moment, float64) {})},
+		{"shared incident", true, "", false, incident},
+		{"diurnal", true, "", false, diurnal},
+		{"bursty", true, "", false, bursty},
+		{"sticky users", true, "", false, stickyUsers},
+		{"cold start", true, "", false, always(cold(warmup))},
+		{"scrape gap", true, "", false, gap},
+		{"counter reset", true, "", true, reset},
+		{"wrong w", true, "", true, wrongSplit},
+		{"just tolerated", true, "", false, always(func(m *moment, _ float64) {
 			m.canary = m.stable + tolerance*(1-m.stable)
 			m.slow.more = latencyTolerance
 		})},
@@ -63,9 +66,9 @@ func claimed() []shape {
 // unclaimed are shapes that break an assumption of the test.
 func unclaimed() []shape {
 	return []shape{
-		{"sticky sessions", false, "a proxy in front assigns sessions and their requests are counted; davit's own edge draws each request, and counting sessions is not built", stickySessions},
-		{"long cold start", false, "the canary's caches are cold for a minute, and the warm-up is ten seconds: it is slower for that long, and is called so", always(cold(60))},
-		{"wandering w", false, "the share wanders within a step together with the error rate; there is no bound until the guard has noticed", wandering},
+		{"sticky sessions", false, "a proxy in front assigns sessions and their requests are counted; davit's own edge draws each request, or counts each session once", true, stickySessions},
+		{"long cold start", false, "the canary's caches are cold for a minute, and the warm-up is ten seconds: it is slower for that long, and is called so", false, always(cold(60))},
+		{"wandering w", false, "the share wanders within a step together with the error rate; there is no bound until the guard has noticed", true, wandering},
 	}
 }
 
