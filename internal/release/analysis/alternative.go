@@ -10,36 +10,39 @@ import (
 type alternative struct {
 	name   string
 	weight float64 // of all its components together in the mixture
-	// latency says that it is about the classes of what did not fail; otherwise it is
-	// about good and failed.
+	// latency says that it is about the classes of latency; otherwise it is about good
+	// and failed.
 	latency bool
-	// tilt says, up to a factor, what each class is multiplied by. For the alternatives
-	// of one process it is monotone in the class, whatever is guessed; DESIGN.md says
-	// why that is needed.
-	tilt func(g guess, by []float64)
+	// tilt says, up to a factor, what each class is multiplied by, of which the guessed
+	// shares are given. For the alternatives of one process it is monotone in the class,
+	// whatever is guessed; DESIGN.md says why that is needed.
+	tilt func(g guess, shares, by []float64)
 }
 
 // guess is what is believed of the stable version before the units are seen.
 type guess struct {
-	failed    float64   // share of the units
-	shifted   float64   // the same when the tolerated share of units fails besides
-	latency   []float64 // shares of the classes among what did not fail, nil without them
+	failed    float64 // share of the units
 	tolerance float64
-	made      []float64 // the ratios of the last bet
+	errors    [errorClasses]float64 // shares of good and failed when the tolerated share of units fails besides
+	good, all []float64             // likewise of the latency classes among the good, and with the failed as the worst; nil without them
+	made      []float64             // the ratios of the last bet
 }
 
 // guessing makes the guess out of the shares of a past.
 func guessing(shares []float64, tolerance float64) guess {
 	last := len(shares) - 1
+	shifted := shift(shares[last], tolerance)
 	g := guess{
-		failed: shares[last], shifted: shift(shares[last], tolerance),
-		tolerance: tolerance, made: make([]float64, 2*len(shares)),
+		failed: shares[last], tolerance: tolerance, errors: [errorClasses]float64{1 - shifted, shifted},
+		made: make([]float64, 2*len(shares)),
 	}
 	if len(shares) == LatencyClasses {
-		g.latency = make([]float64, last)
+		g.good, g.all = make([]float64, last), make([]float64, len(shares))
 		for y, q := range shares[:last] {
-			g.latency[y] = q / (1 - g.failed)
+			g.good[y] = q / (1 - g.failed)
+			g.all[y] = g.good[y] * (1 - shifted)
 		}
+		g.all[last] = shifted
 	}
 	return g
 }
@@ -47,63 +50,72 @@ func guessing(shares []float64, tolerance float64) guess {
 // bet returns what an alternative makes of a guess, for outcomes of which so many
 // classes are told apart. It is valid until the next call.
 func (g guess) bet(a alternative, classes int) bet {
-	if a.latency {
-		return g.onLatency(a, classes)
-	}
 	rhos := g.made[:classes]
-	a.tilt(g, rhos[:errorClasses])
-	good, failed := rhos[0], rhos[1]
-	sum := (1-g.shifted)*good + g.shifted*failed
-	for y := range rhos {
-		rhos[y] = good / sum
+	switch {
+	case !a.latency:
+		g.tilted(a, g.errors[:], rhos[:errorClasses])
+		failed := rhos[1]
+		for y := range rhos[:classes-1] {
+			rhos[y] = rhos[0]
+		}
+		rhos[classes-1] = failed
+		return bet{rhos, rhos, g.tolerance}
+	case classes != LatencyClasses:
+		return bet{}
+	case g.failed < g.tolerance:
+		return g.apart(a)
+	default:
+		g.tilted(a, g.all, rhos)
+		return bet{rhos, rhos, g.tolerance}
 	}
-	rhos[classes-1] = failed / sum
-	return bet{rhos, rhos, g.tolerance}
 }
 
-// onLatency bets on the latencies of what did not fail, if these are told apart. What
-// failed must not speak against the canary, however often each version fails: a failed
-// unit of the canary is as good as the fastest, one of the stable version as bad as the
-// slowest.
-func (g guess) onLatency(a alternative, classes int) bet {
-	if classes != LatencyClasses {
-		return bet{}
-	}
-	last := classes - 1
-	canary, stable := g.made[:classes], g.made[classes:]
-	a.tilt(g, canary[:last])
-	sum := 0.0
-	for y, q := range g.latency {
-		sum += q * canary[y]
-	}
-	for y := range canary {
-		canary[y] /= sum
-		stable[y] = canary[y]
-	}
+// apart bets on the latencies of what did not fail. What failed must not speak against
+// the canary, however often each version fails: a failed unit of the canary is as good
+// as the fastest, one of the stable version as bad as the slowest. That is dear where
+// the stable version fails often.
+func (g guess) apart(a alternative) bet {
+	const last = LatencyClasses - 1
+	canary, stable := g.made[:LatencyClasses], g.made[LatencyClasses:]
+	g.tilted(a, g.good, canary[:last])
+	copy(stable, canary)
 	canary[last], stable[last] = canary[0], canary[last-1]
 	return bet{canary, stable, 0}
 }
 
-// odds multiplies the odds of an error by psi.
-func odds(name string, weight, psi float64) alternative {
-	return alternative{name, weight, false, func(_ guess, by []float64) { by[0], by[1] = 1, psi }}
+// tilted writes the ratios: what the shares are multiplied by so that they are shares
+// again.
+func (g guess) tilted(a alternative, shares, rhos []float64) {
+	a.tilt(g, shares, rhos)
+	sum := 0.0
+	for y, q := range shares {
+		sum += q * rhos[y]
+	}
+	for y := range rhos {
+		rhos[y] /= sum
+	}
 }
 
-// slower moves all of the distribution towards the slow classes: each class by
-// e^λs, s being its mid-rank among the stable version's units that did not fail.
+// odds multiplies the odds of an error by psi.
+func odds(name string, weight, psi float64) alternative {
+	return alternative{name, weight, false, func(_ guess, _, by []float64) { by[0], by[1] = 1, psi }}
+}
+
+// slower moves all of the distribution towards the bad classes: each class by e^λs, s
+// being its mid-rank among the stable version's outcomes.
 func slower(weight, lambda float64) alternative {
-	return alternative{fmt.Sprintf("slower throughout (λ=%v)", lambda), weight, true, func(g guess, by []float64) {
+	return alternative{fmt.Sprintf("slower throughout (λ=%v)", lambda), weight, true, func(_ guess, shares, by []float64) {
 		below := 0.0
-		for y, q := range g.latency {
+		for y, q := range shares {
 			by[y] = math.Exp(lambda * (below + q/2))
 			below += q
 		}
 	}}
 }
 
-// tail multiplies what is at least as slow as a class.
+// tail multiplies what is at least as bad as a class.
 func tail(name string, weight float64, from int, times float64) alternative {
-	return alternative{fmt.Sprintf("%s ×%v", name, times), weight, true, func(_ guess, by []float64) {
+	return alternative{fmt.Sprintf("%s ×%v", name, times), weight, true, func(_ guess, _, by []float64) {
 		for y := range by {
 			by[y] = 1
 			if y >= from {
@@ -149,8 +161,8 @@ func worseAlternatives(classes int) []alternative {
 func notWorseAlternatives() []alternative {
 	const weight = 1.0 / 4
 	return []alternative{
-		{"no difference", weight, false, func(g guess, by []float64) {
-			by[0], by[1] = (1-g.failed)/(1-g.shifted), g.failed/g.shifted
+		{"no difference", weight, false, func(g guess, shares, by []float64) {
+			by[0], by[1] = (1-g.failed)/shares[0], g.failed/shares[1]
 		}},
 		odds("errors ×1/2", weight, 1.0/2),
 		odds("errors ×1/5", weight, 1.0/5),

@@ -48,7 +48,7 @@ func Quantiles() []float64 { return quantiles() }
 // ClassFactor is one component's factors for one unit by class, out of log space.
 type ClassFactor struct {
 	Name           string
-	Latency        bool // it is about the latencies of what does not fail
+	Apart          bool // it is about the latencies of what did not fail, alone
 	Canary, Stable []float64
 }
 
@@ -63,8 +63,9 @@ func NextClassFactors(tb testing.TB, seen Counts, w, tolerance float64) []ClassF
 	t.Score(Cohort{Stable: seen})
 	var all []ClassFactor
 	for _, a := range t.worse.alternatives {
-		canary, stable := factors(guessing(t.past.shares(), tolerance).bet(a, LatencyClasses), w)
-		all = append(all, ClassFactor{a.name, a.latency, canary, stable})
+		g := guessing(t.past.shares(), tolerance)
+		canary, stable := factors(g.bet(a, LatencyClasses), w)
+		all = append(all, ClassFactor{a.name, a.latency && g.failed < tolerance, canary, stable})
 	}
 	return all
 }
