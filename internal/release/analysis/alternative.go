@@ -23,9 +23,10 @@ type alternative struct {
 type guess struct {
 	failed    float64 // share of the units
 	tolerance float64
-	errors    [errorClasses]float64 // shares of good and failed when the tolerated share of units fails besides
-	good, all []float64             // likewise of the latency classes among the good, and with the failed as the worst; nil without them
-	made      []float64             // the ratios of the last bet
+	// Shares when the tolerated share of units fails besides: of good and failed; of the
+	// latency classes among the good, and of these and the failed, nil without them.
+	errors, good, all []float64
+	made              []float64 // the ratios of the last bet
 }
 
 // guessing makes the guess out of the shares of a past.
@@ -33,7 +34,7 @@ func guessing(shares []float64, tolerance float64) guess {
 	last := len(shares) - 1
 	shifted := shift(shares[last], tolerance)
 	g := guess{
-		failed: shares[last], tolerance: tolerance, errors: [errorClasses]float64{1 - shifted, shifted},
+		failed: shares[last], tolerance: tolerance, errors: []float64{1 - shifted, shifted},
 		made: make([]float64, 2*len(shares)),
 	}
 	if len(shares) == LatencyClasses {
@@ -53,7 +54,7 @@ func (g guess) bet(a alternative, classes int) bet {
 	rhos := g.made[:classes]
 	switch {
 	case !a.latency:
-		g.tilted(a, g.errors[:], rhos[:errorClasses])
+		g.tilted(a, g.errors, rhos[:errorClasses])
 		failed := rhos[1]
 		for y := range rhos[:classes-1] {
 			rhos[y] = rhos[0]
