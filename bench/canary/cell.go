@@ -20,7 +20,7 @@ type cell struct {
 	onset float64
 	ratio float64 // of error rates; 1 for the same version
 	begin func(rng *rand.Rand, base, rate float64) course
-	short bool // see run.pace
+	short bool // the canary is worse: see run.pace
 	// slower says that it harms by being slow, others that the traffic is split or
 	// counted by somebody else.
 	slower, others bool

@@ -72,13 +72,13 @@ func untuned(base float64) []setting {
 		for _, slow := range []float64{1, 1.5, 2, 3, 5, 10, 30} {
 			limits := others.Limits{Failed: base + failed*tolerance*(1-base), Slow: slow * 0.01}
 			all = append(all,
-				setting{tool: flagger, tight: true, limits: limits, level: never},
-				setting{tool: argo, tight: true, limits: limits, level: never})
+				setting{tool: flagger, tight: true, limits: limits, level: math.Inf(-1)},
+				setting{tool: argo, tight: true, limits: limits, level: math.Inf(-1)})
 		}
 	}
 	for _, times := range []float64{0, 1, 1.5, 3} {
 		increase := [2]float64{times * (1 + tolerance*(1-base)/base), times * (1 + latencyTolerance)}
-		all = append(all, setting{tool: kayenta, increase: increase, level: never})
+		all = append(all, setting{tool: kayenta, increase: increase, level: math.Inf(-1)})
 	}
 	return all
 }
@@ -101,10 +101,7 @@ func tune(rate, base float64, runs int, seed uint64) (tuning, error) {
 		}
 		t.davit = max(t.davit, seldom(evidence))
 		for i, highest := range all {
-			level := seldom(highest)
-			if of := &t.settings[i]; of.level == never || level > of.level {
-				of.level = level
-			}
+			t.settings[i].level = max(t.settings[i].level, seldom(highest))
 		}
 	}
 	return t, nil

@@ -13,8 +13,8 @@ that releases use, looked at after each cohort. For versions that are no worse a
 depends on the counts of a cohort and not on its length, so this only looks less often, and the bound is about all looks.
 The other rules look at the first 2 000 of these releases.
 Where time counts, cohorts begin with a quarter of a second, as davit's do, and grow with the time since the canary turned bad.
-A release ends for a rule when the rule has decided. In *counter reset* and *wrong w* somebody else splits the traffic or keeps
-the counts, and davit's test is told so; elsewhere it is davit's own edge.
+A release ends for a rule when the rule has decided. In *counter reset*, *wrong w*, *sticky sessions* and *wandering w* somebody else
+splits the traffic or keeps the counts, and davit's test is told so; elsewhere it is davit's own edge.
 
 **The shapes.** *Shared incident*: both versions fail at 40 %% and are three times slower for one to four minutes. *Diurnal*: load and
 errors swing by 80 and 90 %%. *Bursty*: ten times the load with five times the errors, for ten seconds at a time. *Sticky
@@ -38,8 +38,9 @@ Rules can be compared where they take back equally many versions that are no wor
 error rate on its own: with limits from 1 % more errors than the live version has to forty times that, from its own 99th percentile
 plus a tenth to thirty times as many beyond it, and, for Kayenta, with increases allowed from none to three times the tolerated ones; and
 with counts (for Kayenta the level) just high enough to take back no more than 1 % of 1 000 releases *in each of the shapes below*, which
-in other releases is about 1 % again. Of all these settings the tables take, in each row, the one that did best in that row. Nobody can
-tune like that beforehand: it is more than these rules could do at best. *davit, tuned* is davit at the level at which it, too, has
+in other releases is about 1 % again (the table of false rollbacks shows the setting that did worst). Of all these settings the tables of
+worse versions take, in each row, the one that did best in that row. Nobody can tune like that beforehand: it is more than these rules
+could do at best. *davit, tuned* is davit at the level at which it, too, has
 1 %; its proved level has less. What is compared is how many of the canary's requests had failed (or were slow) until half of the
 releases were rolled back.
 `
@@ -48,6 +49,6 @@ const foot = `
 ## Sources
 - Flagger: fluxcd/flagger, pkg/controller/scheduler.go and scheduler_metrics.go; docs.flagger.app/usage/metrics.
 - Argo Rollouts: argoproj/argo-rollouts, analysis/analysis.go and utils/evaluate/evaluate.go; docs/features/analysis.md.
-- Kayenta: spinnaker/kayenta, NetflixACAJudge.scala and MannWhitneyClassifier.scala.
+- Kayenta: spinnaker/kayenta, NetflixACAJudge.scala, MannWhitneyClassifier.scala and EffectSizes.scala.
 - The test itself: internal/release/analysis/DESIGN.md.
 `

@@ -107,17 +107,24 @@ func TestTheLawOfLatency(t *testing.T) {
 	}
 }
 
-// drawLatency draws units whose latencies are log-normal around a median of one, cut
-// at the quantiles of that distribution; slower makes the canary's out of the usual.
-func drawLatency(rng *rand.Rand, step, units int, slower func(logLatency float64) float64) analysis.Cohort {
+// drawLatency draws units of which a share fails, with latencies that are log-normal
+// around a median of one, cut at the quantiles of that distribution; slower makes the
+// canary's out of the usual.
+func drawLatency(rng *rand.Rand, step, units int, failed float64, slower func(logLatency float64) float64) analysis.Cohort {
 	c := analysis.Cohort{Step: step, Weight: steps[step]}
 	c.Canary.Units, c.Stable.Units = make([]int64, analysis.LatencyClasses), make([]int64, analysis.LatencyClasses)
+	class := func(logLatency float64) int {
+		if rng.Float64() < failed {
+			return analysis.LatencyClasses - 1
+		}
+		return latencyClass(logLatency)
+	}
 	for range units {
 		latency := rng.NormFloat64() * 0.5
 		if rng.Float64() < c.Weight {
-			c.Canary.Units[latencyClass(slower(latency))]++
+			c.Canary.Units[class(slower(latency))]++
 		} else {
-			c.Stable.Units[latencyClass(latency)]++
+			c.Stable.Units[class(latency)]++
 		}
 	}
 	return c
@@ -146,16 +153,17 @@ func latencyPrior() analysis.Counts {
 }
 
 // TestASlowCanaryIsFound, throughout or in one of fifty requests alone, although as
-// many may fail; and one that is as fast as the stable version is not.
+// many may fail, and where more than that fail anyway; and one that is as fast as the
+// stable version is not.
 func TestASlowCanaryIsFound(t *testing.T) {
 	t.Parallel()
 	const cohorts, units, runs = 400, 50, 40
-	worse := func(seed uint64, slower func(rng *rand.Rand, logLatency float64) float64) (found int, mover string) {
+	worse := func(seed uint64, failed float64, slower func(rng *rand.Rand, logLatency float64) float64) (found int, mover string) {
 		rng := rand.New(rand.NewPCG(seed, 22))
 		for range runs {
 			test := newTest(t, analysis.Config{Tolerance: 0.02, Prior: latencyPrior(), Drawn: true})
 			for i := range cohorts {
-				test.Score(drawLatency(rng, min(i/80, 3), units, func(l float64) float64 { return slower(rng, l) }))
+				test.Score(drawLatency(rng, min(i/80, 3), units, failed, func(l float64) float64 { return slower(rng, l) }))
 			}
 			if v := test.Verdict(); v.Kind == analysis.Worse {
 				found, mover = found+1, v.Mover
@@ -163,11 +171,13 @@ func TestASlowCanaryIsFound(t *testing.T) {
 		}
 		return found, mover
 	}
-	found, mover := worse(1, func(_ *rand.Rand, l float64) float64 { return l + math.Log(1.3) })
-	if found < runs*9/10 || mover == "" {
-		t.Errorf("a canary that is slower by 30 %% was found in %d of %d, by %q", found, runs, mover)
+	for failed, factor := range map[float64]float64{0: 1.3, 0.1: 1.2} {
+		found, mover := worse(1, failed, func(_ *rand.Rand, l float64) float64 { return l + math.Log(factor) })
+		if found < runs*9/10 || mover == "" {
+			t.Errorf("where %g fail, a canary that is ×%g as slow was found in %d of %d, by %q", failed, factor, found, runs, mover)
+		}
 	}
-	found, mover = worse(3, func(rng *rand.Rand, l float64) float64 {
+	found, mover := worse(3, 0, func(rng *rand.Rand, l float64) float64 {
 		if rng.IntN(50) == 0 {
 			return l + math.Log(10)
 		}
@@ -176,9 +186,11 @@ func TestASlowCanaryIsFound(t *testing.T) {
 	if found < runs*9/10 || !strings.HasPrefix(mover, "beyond p99.8") {
 		t.Errorf("a canary with a slow tail was found in %d of %d, by %q", found, runs, mover)
 	}
-	found, mover = worse(2, func(_ *rand.Rand, l float64) float64 { return l })
-	t.Logf("the same version: %d of %d, %s", found, runs, mover)
-	atMost(t, found, runs, alpha)
+	for _, failed := range []float64{0, 0.1} {
+		found, mover := worse(2, failed, func(_ *rand.Rand, l float64) float64 { return l })
+		t.Logf("the same version, where %g fail: %d of %d, %s", failed, found, runs, mover)
+		atMost(t, found, runs, alpha)
+	}
 }
 
 // TestErrorsCountTheSameWithLatency: the evidence of errors costs no more than

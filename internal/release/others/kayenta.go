@@ -23,7 +23,7 @@ const (
 // the ratio of the means (effectSize.allowedIncrease) has to exceed it as well.
 //
 // Source: github.com/spinnaker/kayenta, kayenta-judge: NetflixACAJudge.scala and
-// MannWhitneyClassifier.scala; the interval is that of R's wilcox.test with the
+// MannWhitneyClassifier.scala, stats/EffectSizes.scala; the interval is that of R's wilcox.test with the
 // normal approximation.
 type Kayenta struct {
 	critical        float64
